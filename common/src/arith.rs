@@ -1,0 +1,306 @@
+//! Integer semantics: what every operator of the language computes, once, for the kernel, for userspace and for
+//! the constant folder.
+//!
+//! All values are 64 bits wide and wrap. Division and remainder by zero give 0, as the BPF instruction set defines
+//! for division (`Documentation/bpf/standardization/instruction-set.rst`); unlike there, the remainder is 0 too.
+//! Shift counts are taken modulo 64.
+
+/// An operation on two 64-bit words; comparisons give 0 or 1.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alu {
+    /// The right operand itself: a move.
+    Mov = 0,
+    /// Wrapping sum.
+    Add,
+    /// Wrapping difference.
+    Sub,
+    /// Wrapping product.
+    Mul,
+    /// Unsigned quotient, 0 when the divisor is 0.
+    DivU,
+    /// Signed quotient, rounded towards zero; 0 when the divisor is 0; `i64::MIN / -1` wraps to `i64::MIN`.
+    DivS,
+    /// Unsigned remainder, 0 when the divisor is 0.
+    RemU,
+    /// Signed remainder with the sign of the dividend; 0 when the divisor is 0.
+    RemS,
+    /// Bitwise and.
+    And,
+    /// Bitwise or.
+    Or,
+    /// Bitwise exclusive or.
+    Xor,
+    /// Left shift.
+    Shl,
+    /// Right shift that brings in zeroes.
+    ShrU,
+    /// Right shift that brings in the sign.
+    ShrS,
+    /// Sign extension of the low `right` bits (8, 16 or 32) to 64.
+    Sext,
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Unsigned less than.
+    LtU,
+    /// Unsigned less than or equal.
+    LeU,
+    /// Unsigned greater than.
+    GtU,
+    /// Unsigned greater than or equal.
+    GeU,
+    /// Signed less than.
+    LtS,
+    /// Signed less than or equal.
+    LeS,
+    /// Signed greater than.
+    GtS,
+    /// Signed greater than or equal.
+    GeS,
+    /// The power-of-two histogram bucket of the left operand: see [`log2_bucket`].
+    Log2,
+}
+
+/// Every [`Alu`] operation, in the order of its code.
+pub const ALUS: [Alu; 26] = [
+    Alu::Mov,
+    Alu::Add,
+    Alu::Sub,
+    Alu::Mul,
+    Alu::DivU,
+    Alu::DivS,
+    Alu::RemU,
+    Alu::RemS,
+    Alu::And,
+    Alu::Or,
+    Alu::Xor,
+    Alu::Shl,
+    Alu::ShrU,
+    Alu::ShrS,
+    Alu::Sext,
+    Alu::Eq,
+    Alu::Ne,
+    Alu::LtU,
+    Alu::LeU,
+    Alu::GtU,
+    Alu::GeU,
+    Alu::LtS,
+    Alu::LeS,
+    Alu::GtS,
+    Alu::GeS,
+    Alu::Log2,
+];
+
+impl Alu {
+    /// Whether the result is 0 or 1.
+    #[must_use]
+    pub const fn is_comparison(self) -> bool {
+        matches!(self as u8, 15..=24)
+    }
+}
+
+/// Applies the operation with code `op` (an [`Alu`] as `u8`) to two words; an unknown code gives 0.
+///
+/// It takes the code and not the enum, because the machine reads the code from the plan: the verifier, which knows
+/// the plan, keeps only the arms that the plan reaches.
+#[inline(always)]
+#[must_use]
+pub fn alu(op: u8, left: u64, right: u64) -> u64 {
+    macro_rules! codes {
+        ($($name:ident => $value:expr),* $(,)?) => {
+            $( if op == Alu::$name as u8 { return $value; } )*
+        };
+    }
+    // A chain of comparisons, not a `match`: LLVM turns a match over pure values into tables or selects, and then the
+    // verifier can no longer drop the arms that a plan does not use.
+    codes! {
+        Mov => opaque(right),
+        Add => opaque(left.wrapping_add(right)),
+        Sub => opaque(left.wrapping_sub(right)),
+        Mul => opaque(left.wrapping_mul(right)),
+        DivU => opaque(div_unsigned(left, right)),
+        DivS => opaque(div_signed(left, right)),
+        RemU => opaque(rem_unsigned(left, right)),
+        RemS => opaque(rem_signed(left, right)),
+        And => opaque(left & right),
+        Or => opaque(left | right),
+        Xor => opaque(left ^ right),
+        Shl => opaque(left << (right & 63)),
+        ShrU => opaque(left >> (right & 63)),
+        ShrS => opaque(((left as i64) >> (right & 63)) as u64),
+        Sext => opaque(sign_extend(left, right)),
+        Eq => truth(left == right),
+        Ne => truth(left != right),
+        LtU => truth(left < right),
+        LeU => truth(left <= right),
+        GtU => truth(left > right),
+        GeU => truth(left >= right),
+        LtS => truth((left as i64) < right as i64),
+        LeS => truth((left as i64) <= right as i64),
+        GtS => truth((left as i64) > right as i64),
+        GeS => truth((left as i64) >= right as i64),
+        Log2 => opaque(log2_bucket(left)),
+    }
+    0
+}
+
+#[inline(always)]
+fn truth(condition: bool) -> u64 {
+    opaque(condition as u64)
+}
+
+/// Keeps LLVM from computing an arm before it is chosen, or from merging two arms into one: each arm has to stay a
+/// block of its own that the verifier can drop. Does nothing at run time, and nothing at all outside BPF.
+#[inline(always)]
+#[must_use]
+pub fn opaque(value: u64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    let value = {
+        let mut kept = value;
+        // SAFETY: an empty block that claims to change one register.
+        unsafe { core::arch::asm!("/* {0} */", inout(reg) kept, options(nostack, nomem)) };
+        kept
+    };
+    value
+}
+
+#[inline(always)]
+fn div_unsigned(left: u64, right: u64) -> u64 {
+    if right == 0 { 0 } else { left / right }
+}
+
+#[inline(always)]
+fn rem_unsigned(left: u64, right: u64) -> u64 {
+    if right == 0 { 0 } else { left % right }
+}
+
+// BPF has no signed division before version 4 of its instruction set, so the signs are handled apart.
+
+#[inline(always)]
+fn div_signed(left: u64, right: u64) -> u64 {
+    let quotient = div_unsigned(magnitude(left), magnitude(right));
+    if (left ^ right) >> 63 == 1 { quotient.wrapping_neg() } else { quotient }
+}
+
+#[inline(always)]
+fn rem_signed(left: u64, right: u64) -> u64 {
+    let remainder = rem_unsigned(magnitude(left), magnitude(right));
+    if left >> 63 == 1 { remainder.wrapping_neg() } else { remainder }
+}
+
+#[inline(always)]
+fn magnitude(value: u64) -> u64 {
+    if value >> 63 == 1 { value.wrapping_neg() } else { value }
+}
+
+#[inline(always)]
+fn sign_extend(value: u64, bits: u64) -> u64 {
+    let unused = 64u64.wrapping_sub(bits) & 63;
+    (((value << unused) as i64) >> unused) as u64
+}
+
+/// How many buckets a power-of-two histogram has.
+pub const LOG2_BUCKETS: usize = 65;
+
+/// Gives the bucket of a value in a power-of-two histogram, below [`LOG2_BUCKETS`].
+///
+/// Bucket 0 holds the negative values, 1 holds 0, 2 holds 1, and bucket `k + 2` holds `[2^k, 2^(k+1))`: the layout
+/// of bpftrace's `hist()`.
+#[inline(always)]
+#[must_use]
+pub fn log2_bucket(value: u64) -> u64 {
+    if value >> 63 == 1 {
+        return 0;
+    }
+    if value == 0 {
+        return 1;
+    }
+    // By halves, as BPF counts no leading zeroes, and without branches, as the verifier walks each side of one.
+    let mut rest = value;
+    let mut log = 0u64;
+    macro_rules! halve {
+        ($($bits:literal)*) => { $(
+            let high = opaque(rest >> $bits);
+            // 1 if any high bit is set.
+            let any = opaque(high | high.wrapping_neg()) >> 63;
+            rest >>= any * $bits;
+            log += any * $bits;
+        )* };
+    }
+    halve!(32 16 8 4 2 1);
+    let _ = rest;
+    log + 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EDGES: [i64; 9] = [0, 1, -1, 2, -2, 63, i64::MAX, i64::MIN, i64::MIN + 1];
+
+    fn run(op: Alu, left: i64, right: i64) -> i64 {
+        alu(op as u8, left as u64, right as u64) as i64
+    }
+
+    #[test]
+    fn codes_are_the_order_of_the_list() {
+        for (code, op) in ALUS.iter().enumerate() {
+            assert_eq!(*op as usize, code);
+        }
+        assert_eq!(ALUS.iter().filter(|op| op.is_comparison()).count(), 10);
+        assert!(Alu::Eq.is_comparison() && Alu::GeS.is_comparison());
+    }
+
+    #[test]
+    fn division_agrees_with_rust_at_the_edges_and_gives_zero_for_zero() {
+        for left in EDGES {
+            for right in EDGES {
+                let (quotient, remainder) =
+                    if right == 0 { (0, 0) } else { (left.wrapping_div(right), left.wrapping_rem(right)) };
+                assert_eq!(run(Alu::DivS, left, right), quotient, "{left} / {right}");
+                assert_eq!(run(Alu::RemS, left, right), remainder, "{left} % {right}");
+                let (left, right) = (left as u64, right as u64);
+                assert_eq!(alu(Alu::DivU as u8, left, right), left.checked_div(right).unwrap_or(0));
+                assert_eq!(alu(Alu::RemU as u8, left, right), left.checked_rem(right).unwrap_or(0));
+            }
+        }
+    }
+
+    #[test]
+    fn comparisons_and_shifts_agree_with_rust_at_the_edges() {
+        for left in EDGES {
+            for right in EDGES {
+                let (ul, ur) = (left as u64, right as u64);
+                assert_eq!(run(Alu::LtS, left, right) == 1, left < right);
+                assert_eq!(run(Alu::GeS, left, right) == 1, left >= right);
+                assert_eq!(run(Alu::LtU, left, right) == 1, ul < ur);
+                assert_eq!(run(Alu::GtU, left, right) == 1, ul > ur);
+                assert_eq!(run(Alu::Shl, left, right), left.wrapping_shl(right as u32));
+                assert_eq!(run(Alu::ShrS, left, right), left.wrapping_shr(right as u32));
+                assert_eq!(run(Alu::ShrU, left, right) as u64, ul.wrapping_shr(ur as u32));
+            }
+        }
+    }
+
+    #[test]
+    fn sign_extension_keeps_the_low_bits() {
+        assert_eq!(run(Alu::Sext, 0xffff_ff9c, 32), -100);
+        assert_eq!(run(Alu::Sext, 0x1_0000_0001, 32), 1);
+        assert_eq!(run(Alu::Sext, 0x80, 8), -128);
+        assert_eq!(run(Alu::Sext, 0x7fff, 16), 0x7fff);
+    }
+
+    #[test]
+    fn histogram_buckets_are_powers_of_two() {
+        assert_eq!(log2_bucket(-5i64 as u64), 0);
+        assert_eq!(log2_bucket(0), 1);
+        assert_eq!(log2_bucket(1), 2);
+        for log in 0..63 {
+            assert_eq!(log2_bucket(1 << log), log + 2);
+            assert_eq!(log2_bucket((1u64 << (log + 1)) - 1), log + 2);
+        }
+        assert_eq!(log2_bucket(i64::MAX as u64) as usize, LOG2_BUCKETS - 1);
+    }
+}

@@ -1,0 +1,228 @@
+//! The plan: what a clause is compiled to, and the only thing that differs between two loads of the eBPF program.
+//!
+//! A plan is an array of [`Op`]s and a blob of constant data. It lies in the program's `.rodata`, which the loader
+//! writes and freezes before the load, so that every field is a known constant for the kernel's verifier.
+
+/// The format of plans and records that this source defines; the loader refuses an object built for another.
+pub const FORMAT: u64 = 1;
+/// How many ops a plan holds at most, its [`Code::End`] included.
+pub const MAX_OPS: usize = 1024;
+/// How many bytes of constant data a plan holds at most.
+pub const MAX_DATA: usize = 4096;
+/// How many 64-bit registers the machine has.
+pub const REGISTERS: usize = 16;
+/// How many map slots a plan can name. A map that is swapped takes two, the first of them even.
+pub const MAP_SLOTS: usize = 16;
+/// How many bytes of a clause's frame lie on the BPF stack; what lies above is in the clause's scratch map.
+///
+/// The BPF stack has 512 bytes (`MAX_BPF_STACK`, `include/linux/filter.h`): registers, this, and what LLVM spills.
+pub const STACK_FRAME: usize = 256;
+/// How many bytes a clause's frame has at most.
+pub const MAX_FRAME: usize = 16 << 10;
+/// How many bytes of a tracepoint's context a plan can read by [`Code::Context`].
+pub const MAX_CONTEXT: usize = 512;
+/// The longest string a plan can read, the final NUL included.
+pub const MAX_STRING: usize = 1024;
+
+/// What an op does. Operands are named as in [`Op`]; `rhs` is register `b`, or `imm` if `b` is [`Op::IMM`].
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Ends the clause.
+    End = 0,
+    /// `pc = off`.
+    Jump,
+    /// `if alu[dst](r[a], rhs) != 0 { pc = off }`.
+    JumpIf,
+    /// `r[dst] = alu[off](r[a], rhs)`.
+    Alu,
+    /// `r[dst] = ` the builtin `off`, a [`Builtin`].
+    Get,
+    /// `r[dst] = ` the context's word at byte `off`, of `b` bytes (8, or 4 zero-extended).
+    Context,
+    /// `r[dst] = ` the number of `b` bytes (1, 2, 4, 8; zero-extended) at address `r[a] + off`, of the memory that
+    /// `imm` names (a [`Space`]); 0 if it can't be read.
+    Peek,
+    /// `r[dst] = data[off..][r[a] * 4]`, a 32-bit entry of a table in the plan's data with `imm` entries, a power of
+    /// two; an index past the end is wrapped.
+    Table,
+    /// `r[dst] = frame[off..][..8]`.
+    Load,
+    /// `frame[off..][..8] = rhs`.
+    Store,
+    /// `frame[off..][..imm] = 0`; `imm` is a multiple of 8.
+    Zero,
+    /// Copies `imm >> 32` bytes (a multiple of 8) from `frame[imm as u32..]` to `frame[off..]`.
+    Copy,
+    /// Copies `imm >> 32` bytes (a multiple of 8) from `data[imm as u32..]` to `frame[off..]`.
+    Const,
+    /// `frame[off..][..16] = ` the current task's name, padded with zeroes.
+    Comm,
+    /// Reads the NUL-ended string at address `r[a]` to `frame[off + r[b]..]` (or `frame[off..]` if `b` is
+    /// [`Op::NONE`]), `imm as u32` bytes at most with the NUL, from the [`Space`] `imm >> 32`; `r[dst] = ` its
+    /// length without the NUL. A string cut short is counted as [`Loss::CutString`]; in place of one that can't be
+    /// read stands [`FAULT`].
+    Str,
+    /// Points the value cursor at the entry of the map in slot `a` under the key at `frame[off..]`;
+    /// `r[dst] = 1` if there is one, else 0. If `b` is 1, the slot is `a` or `a + 1` by the epoch.
+    Find,
+    /// As [`Code::Find`], but makes an entry of zeroes where there is none. Where that fails, counts the
+    /// loss `imm >> 32` and sets `pc = imm as u32`.
+    Open,
+    /// Deletes the entry of the map in slot `a` under the key at `frame[off..]`; `r[dst] = 1` if there was one.
+    Delete,
+    /// `frame[imm as u32..][..n] = value[off..][..n]` with `n = imm >> 32`, a multiple of 8.
+    ValueOut,
+    /// `value[off..][..n] = frame[imm as u32..][..n]` with `n = imm >> 32`, a multiple of 8.
+    ValueIn,
+    /// `r[dst] = value[off..][..8]`.
+    ValueLoad,
+    /// `value[off..][..8] = rhs`.
+    ValueStore,
+    /// `value[off..][..8] += rhs`; atomically if `dst` is 1.
+    ValueAdd,
+    /// `value[off as u16 + 8 * i..][..8] += rhs`, `i = min(r[a], off >> 16)`; atomically if `dst` is 1.
+    ValueBump,
+    /// Keeps in `value[off..][..16]`, a number and whether there is one, the lesser or greater of it and
+    /// `r[a]`: the one for which `alu[dst](r[a], number)` holds.
+    ValueBest,
+    /// Sends the record at `frame[off..]`, `rhs` bytes long.
+    Emit,
+}
+
+/// What [`Code::Get`] reads.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builtin {
+    /// The process id (thread group id) in the high 32 bits, the thread id in the low.
+    PidTid = 0,
+    /// The group id in the high 32 bits, the user id in the low.
+    GidUid,
+    /// Nanoseconds since boot, suspend included.
+    Nsecs,
+    /// The number of the CPU.
+    Cpu,
+    /// The address of the context.
+    ContextAddress,
+    /// The address of the current `task_struct`.
+    Task,
+}
+
+/// Whose memory an address points into.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// The kernel's.
+    Kernel = 0,
+    /// The current process's.
+    User = 1,
+}
+
+/// What can be lost, counted in the kernel: the index into the loss counters.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Records that found the ring buffer full.
+    Record = 0,
+    /// Strings that were longer than their limit.
+    CutString = 1,
+    /// Entries that found map 0 full; those of map `n` have this code plus `n`.
+    MapFull = 2,
+}
+
+/// How many maps a script has at most: each has its own loss counter.
+pub const MAX_MAPS: usize = 64;
+/// How many loss counters there are.
+pub const LOSSES: usize = Loss::MapFull as usize + MAX_MAPS;
+
+/// What stands in place of a string that could not be read, padded to a whole word.
+pub const FAULT: [u8; 8] = *b"<fault>\0";
+
+/// One step of a plan: an operation code, three small operands, an offset and a 64-bit immediate.
+///
+/// The first five lie in one word, because the verifier follows one load and shifts of a constant more cheaply than
+/// five loads, and so does the CPU.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// `code | dst << 8 | a << 16 | b << 24 | off << 32`.
+    pub word: u64,
+    /// The immediate operand.
+    pub imm: u64,
+}
+
+impl Op {
+    /// In place of register `b`: the right operand is `imm`.
+    pub const IMM: u8 = 0xff;
+    /// In place of a register: none.
+    pub const NONE: u8 = 0xfe;
+
+    /// Makes an op of its five operands.
+    #[must_use]
+    pub const fn new(code: Code, dst: u8, a: u8, b: u8, off: u32, imm: u64) -> Op {
+        let word = code as u64 | (dst as u64) << 8 | (a as u64) << 16 | (b as u64) << 24 | (off as u64) << 32;
+        Op { word, imm }
+    }
+
+    /// The code, as a number.
+    #[inline(always)]
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self.word as u8
+    }
+
+    /// The destination register or small operand.
+    #[inline(always)]
+    #[must_use]
+    pub const fn dst(self) -> u8 {
+        (self.word >> 8) as u8
+    }
+
+    /// The first source register or small operand.
+    #[inline(always)]
+    #[must_use]
+    pub const fn a(self) -> u8 {
+        (self.word >> 16) as u8
+    }
+
+    /// The second source register or small operand.
+    #[inline(always)]
+    #[must_use]
+    pub const fn b(self) -> u8 {
+        (self.word >> 24) as u8
+    }
+
+    /// The offset.
+    #[inline(always)]
+    #[must_use]
+    pub const fn off(self) -> u32 {
+        (self.word >> 32) as u32
+    }
+}
+
+/// The bytes of a plan as they lie in the program's `.rodata`.
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+pub struct Image {
+    /// [`FORMAT`].
+    pub format: u64,
+    /// How many bytes of the frame lie above [`STACK_FRAME`], in the scratch map; 0 if the plan needs none.
+    pub scratch: u64,
+    /// The reader of the ring buffer is woken each time another so many bytes wait in it; a power of two.
+    pub watermark: u64,
+    /// The ops; those after the last are [`Code::End`].
+    pub ops: [Op; MAX_OPS],
+    /// The constant data.
+    pub data: [u8; MAX_DATA],
+}
+
+impl Image {
+    /// The plan that does nothing.
+    pub const EMPTY: Image = Image {
+        format: FORMAT,
+        scratch: 0,
+        watermark: 1 << 20,
+        ops: [Op::new(Code::End, 0, 0, 0, 0, 0); MAX_OPS],
+        data: [0; MAX_DATA],
+    };
+}

@@ -1,0 +1,99 @@
+//! What is wrong with a script: data only; the command line draws it.
+
+use crate::source::Span;
+
+/// How grave a diagnostic is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The script can't run.
+    Error,
+    /// The script runs, but hardly as it was meant.
+    Warning,
+}
+
+/// One thing that is wrong, where, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How grave it is.
+    pub severity: Severity,
+    /// Its number, never used again for another.
+    pub code: &'static str,
+    /// What is wrong, in a few words.
+    pub title: String,
+    /// The place, and what is said under it.
+    pub primary: (Span, String),
+    /// Other places that explain it.
+    pub related: Vec<(Span, String)>,
+    /// What to do.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// Makes an error at a place.
+    pub fn error(code: &'static str, span: Span, title: impl Into<String>, label: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            code,
+            title: title.into(),
+            primary: (span, label.into()),
+            related: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// Makes a warning at a place.
+    pub fn warning(code: &'static str, span: Span, title: impl Into<String>, label: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, span, title, label) }
+    }
+
+    /// Adds a place that explains the error.
+    #[must_use]
+    pub fn also(mut self, span: Span, label: impl Into<String>) -> Diagnostic {
+        self.related.push((span, label.into()));
+        self
+    }
+
+    /// Adds advice.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help.push(help.into());
+        self
+    }
+
+    /// Adds `did you mean ...?` if one of the candidates is near.
+    #[must_use]
+    pub fn suggest<'a>(self, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Diagnostic {
+        match nearest(name, candidates) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+}
+
+/// Finds the candidate that a mistyped name most likely meant.
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Jaro-Winkler rates swapped letters and shared beginnings high; below 0.8 names stop looking alike.
+    let rated = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
+    let best = rated.filter(|(rating, _)| *rating > 0.8).max_by(|left, right| left.0.total_cmp(&right.0));
+    best.map(|(_, candidate)| candidate)
+}
+
+/// The diagnostics that a stage has gathered.
+#[derive(Debug, Default)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Adds one, unless the same was said of the same place: a clause is checked once for each kind of attach point.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if !self.0.contains(&diagnostic) {
+            self.0.push(diagnostic);
+        }
+    }
+
+    /// Whether any of them is an error.
+    #[must_use]
+    pub fn any_error(&self) -> bool {
+        self.0.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}

@@ -1,0 +1,36 @@
+//! What the compiler must know about a machine, through one trait: so that it compiles anywhere, on recorded facts.
+
+/// Facts about the kernel that a script is compiled for.
+pub trait KernelFacts {
+    /// All tracepoints, as `category:name`, in the kernel's order.
+    fn tracepoints(&self) -> &[String];
+    /// The text of a tracepoint's `format` file; `None` if there is no such tracepoint.
+    fn tracepoint_format(&self, category: &str, name: &str) -> Option<String>;
+    /// The number of a system call, by the name that its tracepoint has behind `sys_enter_`.
+    fn syscall_number(&self, name: &str) -> Option<u32>;
+    /// Whether registers and raw tracepoints lie as on x86-64, which the cheaper ways for system calls need.
+    fn x86_64(&self) -> bool;
+    /// How system calls by the 32-bit entry are told apart.
+    fn compat(&self) -> Compat;
+}
+
+/// Whether a kernel has a 32-bit system call entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compat {
+    /// It has none.
+    Absent,
+    /// It has one, and notes its use here.
+    Marked(CompatFlag),
+    /// It has one, but where it notes its use is not known.
+    Unknown,
+}
+
+/// Where the kernel notes that a task is inside a 32-bit system call: the `syscalls` tracepoints ignore those
+/// (`ARCH_TRACE_IGNORE_COMPAT_SYSCALLS`), the `raw_syscalls` ones don't.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompatFlag {
+    /// The offset of a 32-bit word in `task_struct`.
+    pub offset: u32,
+    /// The bit in it (`TS_COMPAT`, `arch/x86/include/asm/thread_info.h`).
+    pub mask: u32,
+}

@@ -1,0 +1,182 @@
+//! What stands before a clause's own code, and how its context is read.
+
+use scope_common::arith::Alu;
+use scope_common::plan::{Builtin, Code, MAX_CONTEXT, Space};
+
+use crate::checked::Access;
+use crate::fields::{Field, Shape};
+use crate::resolve::{Member, Site};
+
+use super::Lowerer;
+use super::builder::{Label, Operand};
+
+/// Where the arguments of a system call lie in `struct pt_regs` of x86-64: di, si, dx, r10, r8, r9
+/// (`arch/x86/include/asm/ptrace.h`, `syscall_get_arguments` in `asm/syscall.h`).
+const ARGUMENTS: [u32; 6] = [112, 104, 96, 56, 72, 64];
+/// Where the number of the system call lies there: orig_ax.
+const NUMBER: u32 = 120;
+
+/// A raw tracepoint's context: words, the tracepoint's own arguments.
+const FIRST: u32 = 0;
+const SECOND: u32 = 8;
+
+impl Lowerer<'_> {
+    /// The filter by process, and the look-up of a system call set.
+    pub(super) fn prelude(&mut self, end: Label) {
+        if self.site.in_userspace() {
+            return;
+        }
+        if let Some(pid) = self.options.pid {
+            self.builder.get(0, Builtin::PidTid);
+            self.builder.alu(Alu::ShrU, 0, 0, Operand::Imm(32));
+            self.builder.jump_if(Alu::Ne, 0, Operand::Imm(pid.into()), end);
+        }
+        if let Site::SyscallSet { members, .. } = self.site {
+            let members = members.clone();
+            self.look_up(&members, end);
+        }
+    }
+
+    /// Finds the member of the set that this system call is; ends the clause if it is none.
+    ///
+    /// An entry of the table is 0, or `probe << 8 | nargs << 1 | 1`.
+    fn look_up(&mut self, members: &[Member], end: Label) {
+        let greatest = members.iter().map(|member| member.number).max().unwrap_or(0);
+        let entries = (greatest as usize + 1).next_power_of_two();
+        let mut table = vec![0u32; entries];
+        for member in members {
+            let nargs = member.fields.iter().filter(|field| field.name != "__syscall_nr").count() as u32;
+            table[member.number as usize] = (member.probe as u32) << 8 | nargs << 1 | 1;
+        }
+        let bytes = table.iter().flat_map(|entry| entry.to_ne_bytes()).collect::<Vec<_>>();
+        let off = self.builder.constant(&bytes);
+        self.access(&Access::SyscallNumber, 0);
+        self.builder.jump_if(Alu::GeU, 0, Operand::Imm(entries as u64), end);
+        let register = self.builder.variable_register().expect("the first variable has a register");
+        self.builder.op(Code::Table, register, 0, 0, off, entries as u64);
+        self.builder.jump_if(Alu::Eq, register, Operand::Imm(0), end);
+        self.member = Some(register);
+    }
+
+    /// Ends the clause for a system call by the 32-bit entry, whose numbers mean other calls. It stands behind the
+    /// predicate, which is cheaper.
+    pub(super) fn compat_check(&mut self, end: Label) {
+        if let (Site::SyscallSet { .. }, Some(flag)) = (self.site, self.options.compat) {
+            self.builder.get(0, Builtin::Task);
+            self.builder.op(Code::Peek, 0, 0, 4, flag.offset, Space::Kernel as u64);
+            self.builder.alu(Alu::And, 0, 0, Operand::Imm(flag.mask.into()));
+            self.builder.jump_if(Alu::Ne, 0, Operand::Imm(0), end);
+        }
+    }
+
+    /// The number of the probe, from a set's table.
+    pub(super) fn set_probe(&mut self, dst: u8) {
+        let member = self.member.expect("a set has looked its member up");
+        self.builder.alu(Alu::ShrU, dst, member, Operand::Imm(8));
+    }
+
+    /// The number of arguments, from a set's table.
+    pub(super) fn set_nargs(&mut self, dst: u8) {
+        let member = self.member.expect("a set has looked its member up");
+        self.builder.alu(Alu::ShrU, dst, member, Operand::Imm(1));
+        self.builder.alu(Alu::And, dst, dst, Operand::Imm(0x7f));
+    }
+
+    /// Reads a number of the context.
+    pub(super) fn access(&mut self, access: &Access, dst: u8) {
+        let exit = matches!(self.site, Site::RawSyscalls { exit: true, .. } | Site::SyscallSet { exit: true, .. });
+        match *access {
+            Access::Number { offset, size, signed } => self.record_number(offset, size, signed, dst),
+            Access::SyscallNumber if !exit => self.context(dst, SECOND, 8),
+            Access::SyscallNumber => {
+                self.context(dst, FIRST, 8);
+                self.builder.op(Code::Peek, dst, dst, 8, NUMBER, Space::Kernel as u64);
+            }
+            Access::SyscallResult => self.context(dst, SECOND, 8),
+            Access::SyscallArgument { index, size, signed } => {
+                self.context(dst, FIRST, 8);
+                self.builder.op(Code::Peek, dst, dst, size as u8, ARGUMENTS[index as usize], Space::Kernel as u64);
+                self.extend(dst, size, signed);
+            }
+            Access::Chars { .. } | Access::DataLocation(_) => unreachable!("texts are no words"),
+        }
+    }
+
+    /// The address of a text in or behind the record.
+    pub(super) fn text_address(&mut self, access: &Access, dst: u8) {
+        match *access {
+            Access::Chars { offset, .. } => {
+                self.builder.get(dst, Builtin::ContextAddress);
+                self.builder.alu(Alu::Add, dst, dst, Operand::Imm(offset.into()));
+            }
+            Access::DataLocation(offset) => {
+                // The low half is the text's offset from the record's start (`include/trace/stages`, __data_loc).
+                self.record_number(offset, 4, false, dst + 1);
+                self.builder.alu(Alu::And, dst + 1, dst + 1, Operand::Imm(0xffff));
+                self.builder.get(dst, Builtin::ContextAddress);
+                self.builder.alu(Alu::Add, dst, dst, Operand::Register(dst + 1));
+            }
+            _ => unreachable!("numbers have no address"),
+        }
+    }
+
+    fn context(&mut self, dst: u8, offset: u32, bytes: u8) {
+        self.builder.op(Code::Context, dst, 0, bytes, offset, 0);
+    }
+
+    /// Reads a number of a tracepoint's record, through the words of 8 and 4 bytes that the machine can load.
+    fn record_number(&mut self, offset: u32, size: u32, signed: bool, dst: u8) {
+        let word = offset & !3;
+        let inside = word + 4 <= self.record_end() && offset as usize + 8 <= MAX_CONTEXT;
+        match size {
+            8 if offset % 8 == 0 && inside => self.context(dst, offset, 8),
+            4 if offset % 4 == 0 && inside => {
+                self.context(dst, offset, 4);
+                self.extend(dst, size, signed);
+            }
+            1 | 2 if offset % size == 0 && inside => {
+                self.context(dst, word, 4);
+                let shift = (offset - word) * 8;
+                if shift > 0 {
+                    self.builder.alu(Alu::ShrU, dst, dst, Operand::Imm(shift.into()));
+                }
+                if signed {
+                    self.extend(dst, size, true);
+                } else {
+                    self.builder.alu(Alu::And, dst, dst, Operand::Imm((1 << (size * 8)) - 1));
+                }
+            }
+            // Where no load fits, the record is read like any memory.
+            _ => {
+                self.builder.get(dst, Builtin::ContextAddress);
+                self.builder.alu(Alu::Add, dst, dst, Operand::Imm(offset.into()));
+                self.builder.op(Code::Peek, dst, dst, size as u8, 0, Space::Kernel as u64);
+                self.extend(dst, size, signed);
+            }
+        }
+    }
+
+    fn extend(&mut self, dst: u8, size: u32, signed: bool) {
+        if signed && size < 8 {
+            self.builder.alu(Alu::Sext, dst, dst, Operand::Imm(u64::from(size) * 8));
+        }
+    }
+
+    /// Where the record ends: the kernel refuses to attach a program that loads past its last field.
+    fn record_end(&self) -> u32 {
+        let Site::Tracepoint { fields, .. } = self.site else { return 0 };
+        fields.iter().map(|field| field.offset + bytes(field)).max().unwrap_or(0)
+    }
+}
+
+/// How many bytes a field takes at least.
+fn bytes(field: &Field) -> u32 {
+    match field.shape {
+        Shape::Number { size, .. } => size,
+        Shape::Pointer => 8,
+        Shape::Chars { len } => len,
+        Shape::DataLocation => 4,
+        Shape::Numbers { size, count, .. } => size * count,
+        Shape::Other => 0,
+    }
+}

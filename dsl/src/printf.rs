@@ -1,0 +1,131 @@
+//! The format strings of `printf`: read once, when the script is compiled.
+
+/// A piece of a format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Text as it stands.
+    Text(String),
+    /// A place for the next value.
+    Value(Spec),
+}
+
+/// How a value is printed: `%`, flags, width, precision, conversion.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spec {
+    /// `-`: to the left of its width.
+    pub left: bool,
+    /// `0`: filled with zeroes.
+    pub zero: bool,
+    /// `+`: with its sign.
+    pub plus: bool,
+    /// ` `: with a space for a sign.
+    pub space: bool,
+    /// `#`: with `0x` or `0`.
+    pub alternate: bool,
+    /// The least number of characters.
+    pub width: usize,
+    /// The most characters of a text, the fewest digits of a number.
+    pub precision: Option<usize>,
+    /// `d u x X o p c s`.
+    pub conversion: char,
+}
+
+/// The conversions, for errors.
+pub const CONVERSIONS: &str = "%d %u %x %X %o %p %c %s";
+/// The widest a value can be padded.
+const MAX_WIDTH: usize = 1024;
+
+/// Reads a format.
+///
+/// # Errors
+/// The offset of a conversion that means nothing, and why.
+pub fn parse(format: &str) -> Result<Vec<Piece>, (usize, String)> {
+    let mut pieces = Vec::new();
+    let mut text = String::new();
+    let mut rest = format;
+    while let Some(at) = rest.find('%') {
+        text.push_str(&rest[..at]);
+        let start = format.len() - rest.len() + at;
+        rest = &rest[at + 1..];
+        if let Some(behind) = rest.strip_prefix('%') {
+            text.push('%');
+            rest = behind;
+            continue;
+        }
+        let (spec, behind) = spec(rest).map_err(|problem| (start, problem))?;
+        if !text.is_empty() {
+            pieces.push(Piece::Text(std::mem::take(&mut text)));
+        }
+        pieces.push(Piece::Value(spec));
+        rest = behind;
+    }
+    text.push_str(rest);
+    if !text.is_empty() {
+        pieces.push(Piece::Text(text));
+    }
+    Ok(pieces)
+}
+
+fn spec(mut rest: &str) -> Result<(Spec, &str), String> {
+    let mut spec = Spec::default();
+    while let Some(flag) = rest.chars().next() {
+        match flag {
+            '-' => spec.left = true,
+            '0' => spec.zero = true,
+            '+' => spec.plus = true,
+            ' ' => spec.space = true,
+            '#' => spec.alternate = true,
+            _ => break,
+        }
+        rest = &rest[1..];
+    }
+    let number = |rest: &mut &str| -> Result<Option<usize>, String> {
+        let end = rest.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(rest.len());
+        let (digits, behind) = rest.split_at(end);
+        *rest = behind;
+        if digits.is_empty() {
+            return Ok(None);
+        }
+        let width = digits.parse::<usize>().ok().filter(|width| *width <= MAX_WIDTH);
+        width.map(Some).ok_or_else(|| format!("widths end at {MAX_WIDTH}"))
+    };
+    spec.width = number(&mut rest)?.unwrap_or(0);
+    if let Some(behind) = rest.strip_prefix('.') {
+        rest = behind;
+        spec.precision = Some(number(&mut rest)?.unwrap_or(0));
+    }
+    // Values have 64 bits whatever C's length modifiers say.
+    rest = rest.trim_start_matches(['l', 'h', 'z', 'j', 't', 'q']);
+    let conversion = rest.chars().next().ok_or_else(|| "the format ends inside a conversion".to_owned())?;
+    spec.conversion = if conversion == 'i' { 'd' } else { conversion };
+    if !"duxXopcs".contains(spec.conversion) {
+        return Err(format!("`%{conversion}` is no conversion"));
+    }
+    Ok((spec, &rest[conversion.len_utf8()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_fall_into_pieces() {
+        let pieces = parse("PID %-6d 100%% %016llx%s\n").unwrap();
+        let value = |spec| Piece::Value(spec);
+        assert_eq!(
+            pieces,
+            [
+                Piece::Text("PID ".to_owned()),
+                value(Spec { left: true, width: 6, conversion: 'd', ..Spec::default() }),
+                Piece::Text(" 100% ".to_owned()),
+                value(Spec { zero: true, width: 16, conversion: 'x', ..Spec::default() }),
+                value(Spec { conversion: 's', ..Spec::default() }),
+                Piece::Text("\n".to_owned()),
+            ]
+        );
+        assert_eq!(parse("%.3s").unwrap(), [value(Spec { precision: Some(3), conversion: 's', ..Spec::default() })]);
+        for (bad, at) in [("%", 0), ("ab%q", 2), ("%99999d", 0), ("%5", 0)] {
+            assert_eq!(parse(bad).unwrap_err().0, at, "{bad}");
+        }
+    }
+}

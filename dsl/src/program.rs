@@ -1,0 +1,239 @@
+//! What a script is compiled to: plans, the maps that they share, and what their records make userspace do.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use scope_common::arith::ALUS;
+use scope_common::plan::{Code, Op};
+
+use crate::checked::{Action, Value};
+use crate::resolve::Site;
+use crate::source::Span;
+use crate::types::Type;
+
+/// A compiled script.
+#[derive(Debug)]
+pub struct Program {
+    /// The clauses, one for each site, in source order.
+    pub clauses: Vec<Clause>,
+    /// The maps; a map's number is its index.
+    pub maps: IndexMap<String, Map>,
+    /// What records do; an action's number is its index.
+    pub actions: Vec<Action>,
+    /// The names of the probes, by number.
+    pub probes: Vec<String>,
+}
+
+/// A clause at one site.
+#[derive(Debug)]
+pub struct Clause {
+    /// The number of the clause in the source.
+    pub source: usize,
+    /// Where it runs.
+    pub site: Site,
+    /// What it does.
+    pub plan: Plan,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What a clause does, for the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The ops; the last is [`Code::End`].
+    pub ops: Vec<Op>,
+    /// The constant data.
+    pub data: Vec<u8>,
+    /// Bytes of frame that it uses.
+    pub frame: usize,
+    /// The number of the map in each slot; a swapped map stands in two.
+    pub slots: Vec<usize>,
+}
+
+/// A map: what it holds and how it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// The types of its key; none for a scalar.
+    pub key: Vec<Type>,
+    /// What an entry holds.
+    pub value: Value,
+    /// How it is kept.
+    pub storage: Storage,
+}
+
+/// How a map is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// The kind of kernel map.
+    pub kind: Kind,
+    /// Whether the kernel needs it; a map that only userspace clauses use stays in memory.
+    pub in_kernel: bool,
+    /// Whether there are two, written in turn: userspace drains the one while the kernel writes the other.
+    pub swapped: bool,
+    /// Bytes of a key.
+    pub key_size: usize,
+    /// Bytes of a value, on one CPU.
+    pub value_size: usize,
+    /// Entries at most.
+    pub entries: u32,
+}
+
+/// The kinds of kernel map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A hash map.
+    Hash,
+    /// A hash map that drops what was used least recently.
+    LruHash,
+    /// A hash map with a value for each CPU.
+    PerCpuHash,
+    /// Both.
+    LruPerCpuHash,
+    /// An array, of one entry.
+    Array,
+    /// An array with a value for each CPU, of one entry.
+    PerCpuArray,
+}
+
+impl Kind {
+    /// Whether each CPU has a value of its own.
+    #[must_use]
+    pub fn is_per_cpu(self) -> bool {
+        matches!(self, Kind::PerCpuHash | Kind::LruPerCpuHash | Kind::PerCpuArray)
+    }
+
+    /// Whether it is an array, whose entry is always there: the last word of its value says whether it was set.
+    #[must_use]
+    pub fn is_array(self) -> bool {
+        matches!(self, Kind::Array | Kind::PerCpuArray)
+    }
+}
+
+impl Program {
+    /// Whether any clause runs in the kernel and sends records.
+    #[must_use]
+    pub fn sends_records(&self) -> bool {
+        let kernel = self.clauses.iter().filter(|clause| !clause.site.in_userspace());
+        kernel.flat_map(|clause| &clause.plan.ops).any(|op| op.code() == Code::Emit as u8)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, op) in self.ops.iter().enumerate() {
+            writeln!(out, "{at:4}  {}", Shown(*op))?;
+        }
+        Ok(())
+    }
+}
+
+/// An op in a form for people.
+struct Shown(Op);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let op = self.0;
+        let (dst, a, off, imm) = (op.dst(), op.a(), op.off(), op.imm);
+        let rhs = if op.b() == Op::IMM { number(imm) } else { format!("r{}", op.b()) };
+        let alu = |code: u8| ALUS.get(code as usize).map_or("?".to_owned(), |alu| format!("{alu:?}").to_lowercase());
+        let slot = if op.b() == 1 { format!("m{a}/m{}", a + 1) } else { format!("m{a}") };
+        let (low, high) = (imm as u32, imm >> 32);
+        let Some(code) = code(op.code()) else { return write!(out, "? {:#x} {:#x}", op.word, op.imm) };
+        match code {
+            Code::End => write!(out, "end"),
+            Code::Jump => write!(out, "jump      {off}"),
+            Code::JumpIf => write!(out, "jump-if   {} r{a}, {rhs} -> {off}", alu(dst)),
+            Code::Alu if off == 0 => write!(out, "move      r{dst} = {rhs}"),
+            Code::Alu => write!(out, "{:<9} r{dst} = r{a}, {rhs}", alu(off as u8)),
+            Code::Get => write!(out, "get       r{dst} = {}", BUILTINS.get(off as usize).unwrap_or(&"?")),
+            Code::Context => write!(out, "context   r{dst} = [{off}; {}]", op.b()),
+            Code::Peek => write!(out, "peek      r{dst} = {}[r{a} + {off}; {}]", space(imm), op.b()),
+            Code::Table => write!(out, "table     r{dst} = data[{off} + 4 * (r{a} % {imm})]"),
+            Code::Load => write!(out, "load      r{dst} = frame[{off}]"),
+            Code::Store => write!(out, "store     frame[{off}] = {rhs}"),
+            Code::Zero => write!(out, "zero      frame[{off}; {imm}]"),
+            Code::Copy => write!(out, "copy      frame[{off}; {high}] = frame[{low}]"),
+            Code::Const => write!(out, "const     frame[{off}; {high}] = data[{low}]"),
+            Code::Comm => write!(out, "comm      frame[{off}; 16]"),
+            Code::Str => {
+                let extra = if op.b() == Op::NONE { String::new() } else { format!(" + r{}", op.b()) };
+                write!(out, "str       r{dst} = frame[{off}{extra}; {low}] <- {}[r{a}]", space(high))
+            }
+            Code::Find => write!(out, "find      r{dst} = {slot}[frame[{off}]]"),
+            Code::Open => write!(out, "open      {slot}[frame[{off}]] else lose {high} -> {low}"),
+            Code::Delete => write!(out, "delete    r{dst} = {slot}[frame[{off}]]"),
+            Code::ValueOut => write!(out, "out       frame[{low}; {high}] = value[{off}]"),
+            Code::ValueIn => write!(out, "in        value[{off}; {high}] = frame[{low}]"),
+            Code::ValueLoad => write!(out, "value     r{dst} = value[{off}]"),
+            Code::ValueStore => write!(out, "set       value[{off}] = {rhs}"),
+            Code::ValueAdd => write!(out, "add       value[{off}] += {rhs}{}", if dst == 1 { ", atomic" } else { "" }),
+            Code::ValueBump => {
+                let atomic = if dst == 1 { ", atomic" } else { "" };
+                write!(out, "bump      value[{} + 8 * min(r{a}, {})] += {rhs}{atomic}", off & 0xffff, off >> 16)
+            }
+            Code::ValueBest => write!(out, "best      value[{off}] by {} r{a}", alu(dst)),
+            Code::Emit => write!(out, "emit      frame[{off}; {rhs}]"),
+        }
+    }
+}
+
+const BUILTINS: [&str; 6] = ["pid-tid", "gid-uid", "nsecs", "cpu", "context", "task"];
+
+fn space(space: u64) -> &'static str {
+    if space == 1 { "user" } else { "kernel" }
+}
+
+fn number(value: u64) -> String {
+    if value > 0xffff_ffff { format!("{value:#x}") } else { value.to_string() }
+}
+
+/// The code with this number.
+#[must_use]
+pub fn code(number: u8) -> Option<Code> {
+    const CODES: [Code; 27] = [
+        Code::End,
+        Code::Jump,
+        Code::JumpIf,
+        Code::Alu,
+        Code::Get,
+        Code::Context,
+        Code::Peek,
+        Code::Table,
+        Code::Load,
+        Code::Store,
+        Code::Zero,
+        Code::Copy,
+        Code::Const,
+        Code::Comm,
+        Code::Str,
+        Code::Find,
+        Code::Open,
+        Code::Delete,
+        Code::ValueOut,
+        Code::ValueIn,
+        Code::ValueLoad,
+        Code::ValueStore,
+        Code::ValueAdd,
+        Code::ValueBump,
+        Code::ValueBest,
+        Code::Emit,
+        Code::End,
+    ];
+    CODES[..CODES.len() - 1].get(number as usize).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_number() {
+        for number in 0..=u8::MAX {
+            if let Some(code) = code(number) {
+                assert_eq!(code as u8, number);
+            }
+        }
+        assert_eq!(code(Code::Emit as u8), Some(Code::Emit));
+        assert_eq!(code(Code::Emit as u8 + 1), None);
+    }
+}

@@ -1,0 +1,287 @@
+//! Checks every plan before anything runs it: what the machine takes on trust is proven here.
+//!
+//! A plan that fails is a bug of the lowering, never of a script.
+
+use scope_common::arith::ALUS;
+use scope_common::plan::{Code, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME};
+
+use crate::program::{Map, Plan, code};
+
+/// Checks a plan: the ops are known, jumps go forward and stay inside, registers are written before they are read on
+/// every way, memory stays inside the frame, the data and the values, and a value is used only where an entry was
+/// found.
+///
+/// # Errors
+/// The op that breaks a rule, and which.
+pub fn verify<'a>(plan: &Plan, map_of: impl Fn(usize) -> Option<&'a Map>) -> Result<(), String> {
+    if plan.ops.len() > MAX_OPS || plan.data.len() > MAX_DATA || plan.frame > MAX_FRAME {
+        return Err("the plan is too large".to_owned());
+    }
+    // What is known before each op, joined over the ways that lead there; jumps go forward, so one walk is enough.
+    let mut before = vec![None; plan.ops.len()];
+    if let Some(first) = before.first_mut() {
+        *first = Some(Known::default());
+    }
+    for (at, op) in plan.ops.iter().enumerate() {
+        let Some(known) = before[at].clone() else { continue };
+        let mut step = Step { plan, map_of: &map_of, known, op: *op };
+        let ways = step.run(at).map_err(|problem| format!("op {at}: {problem}"))?;
+        for (target, known) in ways {
+            if target <= at || target >= plan.ops.len() {
+                return Err(format!("op {at}: it goes to {target}, which is not ahead in the plan"));
+            }
+            let join = &mut before[target];
+            *join = Some(join.take().map_or(known.clone(), |have: Known| have.join(&known)));
+        }
+    }
+    Ok(())
+}
+
+/// What is known at a place: the registers that are written, and how large the value under the cursor is.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    written: u16,
+    value: usize,
+    /// The register that is 1 exactly if a find succeeded, and the size of the value then.
+    found: Option<(u8, usize)>,
+}
+
+impl Known {
+    fn join(&self, other: &Known) -> Known {
+        Known {
+            written: self.written & other.written,
+            value: self.value.min(other.value),
+            found: self.found.filter(|found| other.found == Some(*found)),
+        }
+    }
+}
+
+type Ways = Vec<(usize, Known)>;
+
+struct Step<'p, F> {
+    plan: &'p Plan,
+    map_of: &'p F,
+    known: Known,
+    op: Op,
+}
+
+impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
+    fn run(&mut self, at: usize) -> Result<Ways, String> {
+        let op = self.op;
+        let code = code(op.code()).ok_or("its code is unknown")?;
+        let (off, imm) = (op.off() as usize, op.imm);
+        let (low, high) = (imm as u32 as usize, (imm >> 32) as usize);
+        match code {
+            Code::End => return Ok(Vec::new()),
+            Code::Jump => return Ok(vec![(off, self.known.clone())]),
+            Code::JumpIf => {
+                self.alu(op.dst())?;
+                self.read(op.a())?;
+                self.rhs()?;
+                return Ok(self.branches(at, off));
+            }
+            Code::Alu => {
+                self.alu(off as u8)?;
+                if op.a() != Op::NONE {
+                    self.read(op.a())?;
+                }
+                self.rhs()?;
+                self.write(op.dst())?;
+            }
+            Code::Get => self.write(op.dst())?,
+            Code::Context => {
+                let bytes = usize::from(op.b());
+                if !matches!(bytes, 4 | 8) || off % bytes != 0 || off + bytes > MAX_CONTEXT {
+                    return Err("the context has no such word".to_owned());
+                }
+                self.write(op.dst())?;
+            }
+            Code::Peek => {
+                self.read(op.a())?;
+                if !matches!(op.b(), 1 | 2 | 4 | 8) || imm > 1 {
+                    return Err("no such memory access".to_owned());
+                }
+                self.write(op.dst())?;
+            }
+            Code::Table => {
+                self.read(op.a())?;
+                if !imm.is_power_of_two() || off + imm as usize * 4 > self.plan.data.len() {
+                    return Err("the table lies outside the data".to_owned());
+                }
+                self.write(op.dst())?;
+            }
+            Code::Load => {
+                self.frame(off, 8)?;
+                self.write(op.dst())?;
+            }
+            Code::Store => {
+                self.rhs()?;
+                self.frame(off, 8)?;
+            }
+            Code::Zero => self.frame(off, imm as usize)?,
+            Code::Copy => {
+                self.frame(off, high)?;
+                self.frame(low, high)?;
+            }
+            Code::Const => {
+                self.frame(off, high)?;
+                if low + high > self.plan.data.len() {
+                    return Err("the constant lies outside the data".to_owned());
+                }
+            }
+            Code::Comm => self.frame(off, 16)?,
+            Code::Str => {
+                self.read(op.a())?;
+                if op.b() != Op::NONE {
+                    self.read(op.b())?;
+                }
+                if low == 0 || low > MAX_STRING || off < STACK_FRAME {
+                    return Err("no such place for a string".to_owned());
+                }
+                self.frame(off, (low + 1).max(8))?;
+                self.write(op.dst())?;
+            }
+            Code::Find => {
+                let size = self.map(op.a(), op.b(), off)?;
+                self.write(op.dst())?;
+                self.known.found = Some((op.dst(), size));
+            }
+            Code::Open => {
+                let size = self.map(op.a(), op.b(), off)?;
+                let failed = (low, Known { value: 0, ..self.known.clone() });
+                self.known.value = size;
+                return Ok(vec![failed, (at + 1, self.known.clone())]);
+            }
+            Code::Delete => {
+                self.map(op.a(), 0, off)?;
+                self.write(op.dst())?;
+            }
+            Code::ValueOut | Code::ValueIn => {
+                self.value(off, high)?;
+                self.frame(low, high)?;
+            }
+            Code::ValueLoad => {
+                self.value(off, 8)?;
+                self.write(op.dst())?;
+            }
+            Code::ValueStore | Code::ValueAdd => {
+                self.rhs()?;
+                self.value(off, 8)?;
+            }
+            Code::ValueBump => {
+                self.read(op.a())?;
+                self.rhs()?;
+                self.value(off & 0xffff, ((off >> 16) + 1) * 8)?;
+            }
+            Code::ValueBest => {
+                self.alu(op.dst())?;
+                self.read(op.a())?;
+                self.value(off, 16)?;
+            }
+            Code::Emit => {
+                self.rhs()?;
+                self.frame(off, if op.b() == Op::IMM { imm as usize } else { 8 })?;
+            }
+        }
+        Ok(vec![(at + 1, self.known.clone())])
+    }
+
+    /// The two ways of a jump; a test of what a find gave tells whether there is a value on each.
+    fn branches(&self, at: usize, target: usize) -> Ways {
+        let (mut taken, mut on) = (self.known.clone(), self.known.clone());
+        if let Some((register, size)) = self.known.found
+            && self.op.a() == register
+            && self.op.b() == Op::IMM
+            && self.op.imm == 0
+            && ALUS[self.op.dst() as usize] == scope_common::arith::Alu::Eq
+        {
+            on.value = size;
+            taken.value = 0;
+        }
+        vec![(target, taken), (at + 1, on)]
+    }
+
+    fn alu(&self, code: u8) -> Result<(), String> {
+        ALUS.get(code as usize).map(drop).ok_or("the operation is unknown".to_owned())
+    }
+
+    fn read(&self, register: u8) -> Result<(), String> {
+        if (register as usize) < REGISTERS && self.known.written >> register & 1 == 1 {
+            return Ok(());
+        }
+        Err(format!("r{register} is read before it is written"))
+    }
+
+    fn rhs(&self) -> Result<(), String> {
+        if self.op.b() == Op::IMM { Ok(()) } else { self.read(self.op.b()) }
+    }
+
+    fn write(&mut self, register: u8) -> Result<(), String> {
+        if register as usize >= REGISTERS {
+            return Err(format!("there is no r{register}"));
+        }
+        self.known.written |= 1 << register;
+        self.known.found = self.known.found.filter(|(have, _)| *have != register);
+        Ok(())
+    }
+
+    fn frame(&self, off: usize, len: usize) -> Result<(), String> {
+        let across = off < STACK_FRAME && off + len > STACK_FRAME;
+        if off + len > self.plan.frame || across {
+            return Err(format!("frame[{off}; {len}] lies outside the frame of {}", self.plan.frame));
+        }
+        Ok(())
+    }
+
+    fn map(&self, slot: u8, swapped: u8, key: usize) -> Result<usize, String> {
+        let map = self.plan.slots.get(slot as usize).copied().and_then(self.map_of);
+        let map = map.ok_or_else(|| format!("slot {slot} holds no map"))?;
+        if swapped == 1 && self.plan.slots.get(slot as usize + 1) != self.plan.slots.get(slot as usize) {
+            return Err(format!("slot {slot} holds no pair"));
+        }
+        self.frame(key, map.storage.key_size)?;
+        Ok(map.storage.value_size)
+    }
+
+    fn value(&self, off: usize, len: usize) -> Result<(), String> {
+        if off + len > self.known.value {
+            return Err(format!("value[{off}; {len}] lies outside the value of {}", self.known.value));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scope_common::arith::Alu;
+
+    use super::*;
+
+    fn check(ops: &[Op]) -> Result<(), String> {
+        verify(&Plan { ops: ops.to_vec(), frame: 64, ..Plan::default() }, |_| None)
+    }
+
+    const END: Op = Op::new(Code::End, 0, 0, 0, 0, 0);
+
+    #[test]
+    fn registers_are_written_before_they_are_read() {
+        let get = Op::new(Code::Get, 1, 0, 0, 0, 0);
+        let store = Op::new(Code::Store, 0, 0, 1, 0, 0);
+        assert_eq!(check(&[get, store, END]), Ok(()));
+        assert!(check(&[store, END]).unwrap_err().contains("r1 is read"));
+        // On one way only.
+        let skip = Op::new(Code::JumpIf, Alu::Eq as u8, 0, Op::IMM, 3, 0);
+        let zero = Op::new(Code::Get, 0, 0, 0, 0, 0);
+        assert!(check(&[zero, skip, get, store, END]).unwrap_err().contains("op 3: r1 is read"));
+    }
+
+    #[test]
+    fn jumps_go_ahead_and_memory_stays_inside() {
+        assert!(check(&[Op::new(Code::Jump, 0, 0, 0, 0, 0), END]).is_err());
+        assert!(check(&[Op::new(Code::Jump, 0, 0, 0, 9, 0), END]).is_err());
+        assert!(check(&[Op::new(Code::Zero, 0, 0, 0, 8, 64), END]).is_err());
+        assert!(check(&[Op::new(Code::ValueLoad, 0, 0, 0, 0, 0), END]).is_err());
+        assert!(check(&[Op::new(Code::Find, 0, 0, 0, 0, 0), END]).is_err());
+        assert_eq!(check(&[Op::new(Code::Zero, 0, 0, 0, 0, 64), END]), Ok(()));
+    }
+}

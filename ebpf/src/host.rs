@@ -1,0 +1,341 @@
+//! The kernel as a [`Host`]: registers and a small frame on the BPF stack, helpers for the rest.
+//!
+//! Everything is inlined into one function; what a plan does not use is gone after verification. Indices are masked
+//! so that the verifier sees bounds on the paths that it has not pruned.
+
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr::read_volatile;
+
+use aya_ebpf::helpers::generated as bpf;
+use scope_common::arith::opaque;
+use scope_common::machine::Host;
+use scope_common::plan::{
+    Builtin, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, Op, REGISTERS, STACK_FRAME, Space,
+};
+
+use crate::{context, maps};
+
+/// The plan, written by the loader and frozen. Volatile reads keep the compiler from folding the zeroes that stand
+/// here in the object.
+#[unsafe(no_mangle)]
+static PLAN: Image = Image::EMPTY;
+
+/// The machine's state for one run of a clause.
+pub struct Kernel {
+    context: *mut c_void,
+    // Not initialised: a plan writes a register before it reads it, and the verifier checks that.
+    registers: MaybeUninit<[u64; REGISTERS]>,
+    frame: MaybeUninit<[u64; STACK_FRAME / 8]>,
+    scratch: *mut u8,
+    value: *mut u8,
+}
+
+impl Kernel {
+    /// Makes ready to run; `None` if the plan is of another format or its scratch memory can't be had.
+    #[inline(always)]
+    pub fn new(context: *mut c_void) -> Option<Kernel> {
+        // SAFETY: a word of a static.
+        let (format, scratch) = unsafe { (read_volatile(&raw const PLAN.format), read_volatile(&raw const PLAN.scratch)) };
+        if format != FORMAT {
+            return None;
+        }
+        let mut host = Kernel {
+            context,
+            registers: MaybeUninit::uninit(),
+            frame: MaybeUninit::uninit(),
+            scratch: core::ptr::null_mut(),
+            value: core::ptr::null_mut(),
+        };
+        if scratch != 0 {
+            host.scratch = maps::only(&maps::SCRATCH);
+            if host.scratch.is_null() {
+                return None;
+            }
+        }
+        Some(host)
+    }
+
+    /// The address of a byte of the frame.
+    #[inline(always)]
+    fn at(&self, off: u32) -> *mut u8 {
+        let off = off as usize & (MAX_FRAME - 1);
+        let address = if off < STACK_FRAME {
+            opaque(self.frame.as_ptr().cast::<u8>().wrapping_add(off) as u64)
+        } else {
+            opaque(self.scratch.wrapping_add(off - STACK_FRAME) as u64)
+        };
+        address as *mut u8
+    }
+
+    /// The address of a byte of a string area: scratch memory, at an offset that is known within bounds only.
+    #[inline(always)]
+    fn at_scratch(&self, off: u64) -> *mut u8 {
+        self.scratch.wrapping_add((off as usize).wrapping_sub(STACK_FRAME))
+    }
+
+    #[inline(always)]
+    fn register(&self, index: u8) -> *mut u64 {
+        self.registers.as_ptr().cast::<u64>().cast_mut().wrapping_add(index as usize & (REGISTERS - 1))
+    }
+
+    #[inline(always)]
+    fn slot(slot: u8, swapped: bool) -> u8 {
+        if swapped {
+            let epoch = maps::only(&maps::EPOCH).cast::<u64>();
+            // SAFETY: the entry of an array of one is there; the check is for the verifier.
+            if !epoch.is_null() && unsafe { read_volatile(epoch) } & 1 == 1 {
+                return slot + 1;
+            }
+        }
+        slot
+    }
+}
+
+impl Host for Kernel {
+    #[inline(always)]
+    fn word(&self, pc: usize) -> u64 {
+        // SAFETY: the index is masked.
+        unsafe { read_volatile((&raw const PLAN.ops).cast::<Op>().add(pc & (MAX_OPS - 1)).cast::<u64>()) }
+    }
+
+    #[inline(always)]
+    fn imm(&self, pc: usize) -> u64 {
+        // SAFETY: the index is masked.
+        unsafe { read_volatile((&raw const PLAN.ops).cast::<Op>().add(pc & (MAX_OPS - 1)).cast::<u64>().add(1)) }
+    }
+
+    #[inline(always)]
+    fn table(&self, off: u32, entries: u64, index: u64) -> u64 {
+        let index = opaque(index & entries.wrapping_sub(1) & (MAX_DATA as u64 / 4 - 1));
+        let start = off as usize & (MAX_DATA - 1);
+        // SAFETY: the verifier checks the bounds of the constant data.
+        unsafe { read_volatile((&raw const PLAN.data).cast::<u8>().add(start).cast::<u32>().add(index as usize)) as u64 }
+    }
+
+    #[inline(always)]
+    fn reg(&self, index: u8) -> u64 {
+        // SAFETY: the index is masked; the plan has written the register.
+        unsafe { read_volatile(self.register(index)) }
+    }
+
+    #[inline(always)]
+    fn set_reg(&mut self, index: u8, value: u64) {
+        // SAFETY: the index is masked.
+        unsafe { self.register(index).write_volatile(value) }
+    }
+
+    #[inline(always)]
+    fn builtin(&mut self, builtin: u8) -> u64 {
+        macro_rules! builtins {
+            ($($name:ident => $value:expr),* $(,)?) => {
+                $( if builtin == Builtin::$name as u8 { return opaque($value); } )*
+            };
+        }
+        // SAFETY: helpers without arguments.
+        unsafe {
+        builtins! {
+            PidTid => bpf::bpf_get_current_pid_tgid(),
+            GidUid => bpf::bpf_get_current_uid_gid(),
+            Nsecs => bpf::bpf_ktime_get_boot_ns(),
+            Cpu => u64::from(bpf::bpf_get_smp_processor_id()),
+            ContextAddress => self.context as u64,
+            Task => bpf::bpf_get_current_task(),
+        }
+        }
+        0
+    }
+
+    #[inline(always)]
+    fn context(&self, off: u32, bytes: u8) -> u64 {
+        if bytes == 8 { context::word(self.context, off) } else { context::half(self.context, off) }
+    }
+
+    #[inline(always)]
+    fn peek(&mut self, address: u64, bytes: u8, space: u8) -> u64 {
+        let mut value = 0u64;
+        let (to, from) = ((&raw mut value).cast::<c_void>(), address as *const c_void);
+        // SAFETY: `bytes` is at most 8.
+        let failed = unsafe {
+            if space == Space::User as u8 {
+                opaque(bpf::bpf_probe_read_user(to, bytes as u32 & 15, from) as u64)
+            } else {
+                opaque(bpf::bpf_probe_read_kernel(to, bytes as u32 & 15, from) as u64)
+            }
+        };
+        if failed != 0 { 0 } else { value }
+    }
+
+    #[inline(always)]
+    fn load(&self, off: u32) -> u64 {
+        // SAFETY: the verifier checks that the offset lies inside the frame.
+        unsafe { read_volatile(self.at(off).cast()) }
+    }
+
+    #[inline(always)]
+    fn store(&mut self, off: u32, value: u64) {
+        // SAFETY: as in `load`.
+        unsafe { self.at(off).cast::<u64>().write_volatile(value) }
+    }
+
+    #[inline(always)]
+    fn copy(&mut self, to: u32, from: u32, len: u32) {
+        let mut at = 0;
+        while at < len {
+            let word = self.load(from + at);
+            self.store(to + at, word);
+            at += 8;
+        }
+    }
+
+    #[inline(always)]
+    fn constant(&mut self, to: u32, from: u32, len: u32) {
+        let mut at = 0;
+        while at < len {
+            let start = (from + at) as usize & (MAX_DATA - 8);
+            // SAFETY: the offset is masked and the data aligned.
+            let word = unsafe { read_volatile((&raw const PLAN.data).cast::<u8>().add(start).cast::<u64>()) };
+            self.store(to + at, word);
+            at += 8;
+        }
+    }
+
+    #[inline(always)]
+    fn comm(&mut self, off: u32) {
+        // SAFETY: 16 bytes of the frame.
+        unsafe { bpf::bpf_get_current_comm(self.at(off).cast(), 16) };
+    }
+
+    #[inline(always)]
+    fn string(&mut self, off: u64, address: u64, max: u32, space: u8) -> u64 {
+        let to = self.at_scratch(off);
+        let from = address as *const c_void;
+        // A byte more than the limit, to tell a string that just fits from one that was cut.
+        let room = max + 1;
+        // SAFETY: the verifier checks that the string's area lies inside the frame.
+        let read = unsafe {
+            if space == Space::User as u8 {
+                opaque(bpf::bpf_probe_read_user_str(to.cast(), room, from) as u64)
+            } else {
+                opaque(bpf::bpf_probe_read_kernel_str(to.cast(), room, from) as u64)
+            }
+        } as i64;
+        if read <= 0 {
+            // SAFETY: a string's area holds a word at least.
+            unsafe { to.cast::<[u8; 8]>().write_unaligned(FAULT) };
+            return FAULT.len() as u64 - 1;
+        }
+        if read as u64 > max as u64 {
+            self.lose(Loss::CutString as u32);
+            // SAFETY: inside the string's area.
+            unsafe { to.add(max as usize - 1).write_volatile(0) };
+            return max as u64 - 1;
+        }
+        read as u64 - 1
+    }
+
+    #[inline(always)]
+    fn find(&mut self, slot: u8, swapped: bool, key: u32) -> bool {
+        let key = self.at(key).cast::<c_void>();
+        let value = maps::lookup(Self::slot(slot, swapped), key);
+        if value.is_null() {
+            return false;
+        }
+        self.value = value;
+        true
+    }
+
+    #[inline(always)]
+    fn open(&mut self, slot: u8, swapped: bool, key: u32) -> bool {
+        let key = self.at(key).cast::<c_void>();
+        let slot = Self::slot(slot, swapped);
+        let mut value = maps::lookup(slot, key);
+        if value.is_null() {
+            let zeroes = maps::only(&maps::ZEROES);
+            if zeroes.is_null() {
+                return false;
+            }
+            // A failure may also mean that another CPU was first: the lookup tells.
+            maps::insert(slot, key, zeroes.cast());
+            value = maps::lookup(slot, key);
+            if value.is_null() {
+                return false;
+            }
+        }
+        self.value = value;
+        true
+    }
+
+    #[inline(always)]
+    fn delete(&mut self, slot: u8, key: u32) -> bool {
+        maps::delete(slot, self.at(key).cast())
+    }
+
+    #[inline(always)]
+    fn value(&self, off: u64) -> u64 {
+        // SAFETY: the verifier checks that the offset lies inside the value.
+        unsafe { read_volatile(self.value.add(off as usize).cast()) }
+    }
+
+    #[inline(always)]
+    fn set_value(&mut self, off: u64, value: u64) {
+        // SAFETY: as in `value`.
+        unsafe { self.value.add(off as usize).cast::<u64>().write_volatile(value) }
+    }
+
+    #[inline(always)]
+    fn add_value(&mut self, off: u64, value: u64, atomic: bool) {
+        let word = self.value.wrapping_add(off as usize).cast::<u64>();
+        if atomic {
+            // SAFETY: values are aligned to 8 bytes; the verifier checks the bounds.
+            unsafe { atomic_add(word, value) };
+        } else {
+            // SAFETY: as in `value`.
+            unsafe { word.write_volatile(read_volatile(word).wrapping_add(value)) }
+        }
+    }
+
+    #[inline(always)]
+    fn emit(&mut self, off: u32, len: u64) {
+        const BPF_RB_NO_WAKEUP: u64 = 1;
+        const BPF_RB_FORCE_WAKEUP: u64 = 2;
+        const BPF_RB_AVAIL_DATA: u64 = 0;
+        let ring = maps::RING.handle();
+        // SAFETY: a word of a static; the verifier checks that the record lies inside the frame.
+        let failed = unsafe {
+            let watermark = read_volatile(&raw const PLAN.watermark);
+            let waiting = bpf::bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+            // One wake-up for each watermark that the buffer's filling crosses, not one for each record above it.
+            let crossed = (waiting ^ waiting.wrapping_add(len)) & !(watermark.wrapping_sub(1)) != 0;
+            let flags = if crossed { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
+            bpf::bpf_ringbuf_output(ring, self.at(off).cast(), len, flags)
+        };
+        if failed != 0 {
+            self.lose(Loss::Record as u32);
+        }
+    }
+
+    #[inline(always)]
+    fn lose(&mut self, loss: u32) {
+        let index = if loss < LOSSES as u32 { loss } else { 0 };
+        // SAFETY: the key is a whole index.
+        unsafe {
+            let counter = bpf::bpf_map_lookup_elem(maps::LOSSES.handle(), (&raw const index).cast()).cast::<u64>();
+            if !counter.is_null() {
+                atomic_add(counter, 1);
+            }
+        }
+    }
+}
+
+/// Adds to a word as one step that no other CPU and no nested program can come between. Rust's own atomics leave
+/// this out on BPF, where the target has no compare-and-swap in its oldest version.
+///
+/// # Safety
+///
+/// `word` points to 8 aligned bytes.
+#[inline(always)]
+unsafe fn atomic_add(word: *mut u64, value: u64) {
+    // SAFETY: one instruction of BPF's first version (`BPF_ATOMIC | BPF_ADD`).
+    unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) word, in(reg) value, options(nostack)) };
+}

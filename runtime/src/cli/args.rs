@@ -1,0 +1,82 @@
+//! The command line's options, as data.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::output::Format;
+
+const EXAMPLES: &str = "\
+Examples:
+  scope -e 'sys_enter < @[comm] = count() >'          which process makes how many system calls
+  scope -e 'tracepoint:syscalls:sys_enter_openat { printf(\"%s %s\\n\", comm, str(args.filename)); }'
+  scope opensnoop -p 1842                             the files that one process opens
+  scope -f json syscount                              one JSON object per line
+  scope latency -- make                               how long the system calls take while `make` runs
+  scope -l 'tracepoint:sched:*'                       which probes there are";
+
+/// A scriptable tracer for Linux: sees what a live system does.
+#[derive(Debug, Parser)]
+#[command(name = "scope", version, about, after_help = EXAMPLES, disable_help_flag = true, max_term_width = 100)]
+pub struct Args {
+    /// Runs this program text
+    #[arg(short = 'e', long = "execute", value_name = "PROGRAM")]
+    pub program: Option<String>,
+
+    /// A script file, or the name of a bundled script
+    #[arg(value_name = "SCRIPT")]
+    pub script: Option<String>,
+
+    /// What the script knows as $1, $2, ...
+    #[arg(value_name = "ARGS")]
+    pub arguments: Vec<String>,
+
+    /// Starts this command once all is attached, ends with it and passes its exit status on
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+
+    /// The same with the command as one text
+    #[arg(short = 'c', long = "command", value_name = "COMMAND", conflicts_with = "command")]
+    pub command_line: Option<String>,
+
+    /// Watches this process and its threads only; ends with it
+    #[arg(short, long, value_name = "PID")]
+    pub pid: Option<u32>,
+
+    /// The format of the output
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+
+    /// Writes the output to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Says nothing but what the script prints, and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Says more: what was loaded, the verifier's words
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Shows what the script was compiled to, and what the kernel made of it
+    #[arg(short, long)]
+    pub debug: bool,
+
+    /// Lists the probes that match a pattern
+    #[arg(short, long, value_name = "PATTERN", num_args = 0..=1, default_missing_value = "*")]
+    pub list: Option<String>,
+
+    /// Compiles and loads, but attaches nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Attaches to each system call tracepoint by itself, never to the raw one for many
+    #[arg(long)]
+    pub no_rewrite: bool,
+
+    /// Prints help; behind a script's name, the script's
+    #[arg(short, long)]
+    pub help: bool,
+}

@@ -1,0 +1,340 @@
+//! The command line: the only part that prints beside the sinks, and decides how the process ends.
+
+mod args;
+mod bundled;
+mod list;
+pub mod render;
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::FromRawFd;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use scope_dsl::diagnostic::{Diagnostic, Severity, nearest};
+use scope_dsl::source::Source;
+use scope_dsl::{Compiled, Options};
+
+use crate::kernel::facts::LiveFacts;
+use crate::kernel::process::{self, Started};
+use crate::kernel::tracefs::Tracefs;
+use crate::load::LoadError;
+use crate::output::{self, Sink};
+use crate::script::Functions;
+use crate::session::{Built, Ends, TraceError};
+use args::Args;
+
+/// How the process fails: a message, and whose fault it is.
+enum Failure {
+    /// The user's: exit status 2.
+    Mistake(String),
+    /// The machine's, or ours: exit status 1.
+    Failed(String),
+    /// Standard output is closed: nobody is there to be told.
+    Silent,
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(status) => ExitCode::from(status),
+        Err(Failure::Silent) => ExitCode::SUCCESS,
+        Err(Failure::Mistake(message)) => {
+            complain(&message);
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(message)) => {
+            complain(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(message: &str) {
+    // Where even standard error is closed, there is nothing left to do.
+    let _ = io::stderr().write_all(message.as_bytes());
+}
+
+fn mistake(message: impl std::fmt::Display) -> Failure {
+    Failure::Mistake(format!("error: {message}\n"))
+}
+
+fn failure(message: impl std::fmt::Display) -> Failure {
+    Failure::Failed(format!("error: {message}\n"))
+}
+
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Silent,
+        _ => failure(format!("writing the output: {error}")),
+    })
+}
+
+fn run(args: &Args) -> Result<u8, Failure> {
+    let tracefs = Tracefs::find();
+    if let Some(pattern) = &args.list {
+        return list(tracefs, pattern);
+    }
+    let Some(source) = source(args)? else {
+        let help = Args::command().render_help();
+        if args.help {
+            written(write!(io::stdout(), "{help}"))?;
+            return Ok(0);
+        }
+        return Err(Failure::Mistake(format!("error: nothing to run: give `-e PROGRAM`, a script file or a bundled script\n\n{help}")));
+    };
+    if args.help {
+        written(io::stdout().write_all(script_help(args, &source).as_bytes()))?;
+        return Ok(0);
+    }
+    if let Some(pid) = args.pid {
+        process::check(pid).map_err(mistake)?;
+    }
+    if needs_kernel(&source.text) {
+        check_capabilities()?;
+    }
+    let command = command(args)?;
+    let started = match &command {
+        Some(command) if !args.dry_run => {
+            let held = Started::hold(command);
+            Some(held.map_err(|error| failure(format!("starting {}: {error}", command[0].display())))?)
+        }
+        _ => None,
+    };
+    let facts = LiveFacts::new(tracefs.as_ref().ok());
+    let options = Options {
+        rewrite: !args.no_rewrite,
+        pid: args.pid,
+        cpid: started.as_ref().map(|started| started.pid).or(command.as_ref().map(|_| 0)),
+        start: process::boot_nanos(),
+    };
+    let Compiled { program, functions, diagnostics } = scope_dsl::compile(&source.text, &facts, options);
+    let program = report(args, &source, &diagnostics, program)?;
+    let functions = Functions::compile(&source.text, &functions)
+        .map_err(|error| Failure::Mistake(render::render(&source, &[error], colour())))?;
+    let built = Built::new(program, functions, sink(args)?).map_err(|error| explain(&error, args))?;
+    if args.debug || args.verbose {
+        written(describe(&built, args))?;
+    }
+    if args.dry_run {
+        return Ok(0);
+    }
+    trace(args, built, started, tracefs.as_ref().ok())
+}
+
+/// Attaches, runs and ends a trace.
+fn trace(args: &Args, built: Built, started: Option<Started>, tracefs: Option<&Tracefs>) -> Result<u8, Failure> {
+    let pidfd = args.pid.map(process::pidfd).transpose();
+    let process = pidfd.map_err(|error| failure(format!("watching process {}: {error}", args.pid.unwrap_or(0))))?;
+    let mut attached = built.attach(tracefs).map_err(|error| explain(&error, args))?;
+    if !args.quiet {
+        attached.announce();
+    }
+    let command = match started {
+        Some(started) => Some(started.run().map_err(|error| failure(format!("starting the command: {error}")))?),
+        None => None,
+    };
+    let outcome = attached.run(Ends { command, process }).map_err(|error| explain(&error, args))?;
+    match outcome.broken {
+        Some(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Failure::Silent),
+        Some(error) => return Err(failure(format!("the trace broke off: {error}"))),
+        None => {}
+    }
+    for warning in &outcome.warnings {
+        complain(&format!("warning: {warning}\n"));
+    }
+    Ok(outcome.status)
+}
+
+fn list(tracefs: io::Result<Tracefs>, pattern: &str) -> Result<u8, Failure> {
+    let tracefs = tracefs.map_err(|error| failure(format!("tracefs can't be used: {error}; it needs CAP_SYS_ADMIN")))?;
+    let facts = LiveFacts::new(Some(&tracefs));
+    let mut out = io::BufWriter::new(io::stdout());
+    let listed = list::list(&facts, pattern, &mut out).and_then(|count| out.flush().map(|()| count));
+    match listed {
+        Ok(0) => Err(mistake(format!("no probe matches `{pattern}`"))),
+        Ok(_) => Ok(0),
+        Err(error) => written(Err(error)).map(|()| 0),
+    }
+}
+
+/// Finds the script's text.
+fn source(args: &Args) -> Result<Option<Source>, Failure> {
+    if let Some(text) = &args.program {
+        return Ok(Some(Source { name: "-e".to_owned(), text: text.clone() }));
+    }
+    let Some(script) = &args.script else { return Ok(None) };
+    let path = Path::new(script);
+    let is_path = script.contains('/') || script.ends_with(".scope") || script == "-";
+    if !is_path && let Some(text) = bundled::find(script) {
+        return Ok(Some(Source { name: script.clone(), text: text.to_owned() }));
+    }
+    if !is_path && !path.exists() {
+        let names = bundled::SCRIPTS.map(|(name, _)| name);
+        let near = nearest(script, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let bundled = names.join(", ");
+        return Err(mistake(format!("no script file and no bundled script is called `{script}`{near}\nhelp: bundled scripts are {bundled}")));
+    }
+    let bytes = if script == "-" { read_input() } else { fs::read(path) };
+    let bytes = bytes.map_err(|error| mistake(format!("can't read the script {script}: {}", reason(&error))))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        mistake(format!("the script {script} is not UTF-8: see line {line}"))
+    })?;
+    Ok(Some(Source { name: script.clone(), text }))
+}
+
+fn read_input() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::stdin(), &mut bytes)?;
+    Ok(bytes)
+}
+
+/// What went wrong with a file, without the number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+fn script_help(args: &Args, source: &Source) -> String {
+    let mut help = bundled::help(&source.text);
+    help += &match &args.script {
+        Some(script) => format!("\nUsage: scope {script} [OPTIONS]\nOptions: as in `scope --help`; -p PID watches one process, -f json prints JSON\n"),
+        None => Args::command().render_help().to_string(),
+    };
+    help
+}
+
+/// Whether a script has a clause that runs in the kernel; one that can't be parsed has none.
+fn needs_kernel(text: &str) -> bool {
+    let Ok(script) = scope_dsl::parse(text) else { return false };
+    let userspace = |point: &str| matches!(point, "BEGIN" | "begin" | "END" | "end") || point.starts_with("interval:") || point.starts_with("i:");
+    script.clauses.iter().flat_map(|clause| &clause.points).any(|point| !userspace(&point.text))
+}
+
+/// Says which capability is missing, before the kernel says only `EPERM`.
+fn check_capabilities() -> Result<(), Failure> {
+    const CAP_SYS_ADMIN: u32 = 21;
+    const NEEDED: [(u32, &str); 2] = [(39, "CAP_BPF"), (38, "CAP_PERFMON")];
+    if process::has_capability(CAP_SYS_ADMIN) {
+        return Ok(());
+    }
+    let missing = NEEDED.iter().filter(|(number, _)| !process::has_capability(*number)).map(|(_, name)| *name);
+    let missing = missing.collect::<Vec<_>>();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let plural = if missing.len() == 1 { "capability is" } else { "capabilities are" };
+    Err(failure(format!("tracing needs root: the {plural} missing: {}\nhelp: run it with sudo", missing.join(", "))))
+}
+
+/// The command to start, checked to be there.
+fn command(args: &Args) -> Result<Option<Vec<OsString>>, Failure> {
+    let command = match &args.command_line {
+        Some(line) => {
+            let words = shlex::split(line).ok_or_else(|| mistake("the command's quotes are not closed"))?;
+            words.into_iter().map(OsString::from).collect()
+        }
+        None => args.command.clone(),
+    };
+    let Some(program) = command.first() else {
+        return match args.command_line {
+            Some(_) => Err(mistake("the command is empty")),
+            None => Ok(None),
+        };
+    };
+    let path = Path::new(program);
+    let places = std::env::var_os("PATH").unwrap_or_default();
+    let found = match path.components().count() {
+        1 => std::env::split_paths(&places).any(|place| place.join(path).is_file()),
+        _ => path.is_file(),
+    };
+    if !found {
+        return Err(mistake(format!("command not found: {}", path.display())));
+    }
+    Ok(Some(command))
+}
+
+/// Shows the diagnostics; gives the program if there is one.
+fn report<T>(args: &Args, source: &Source, diagnostics: &[Diagnostic], program: Option<T>) -> Result<T, Failure> {
+    match program {
+        Some(program) => {
+            let warnings = diagnostics.iter().filter(|found| found.severity == Severity::Warning).cloned();
+            if !args.quiet {
+                complain(&render::render(source, &warnings.collect::<Vec<_>>(), colour()));
+            }
+            Ok(program)
+        }
+        None => Err(Failure::Mistake(render::render(source, diagnostics, colour()))),
+    }
+}
+
+/// Whether standard error wants colours (https://no-color.org).
+fn colour() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn sink(args: &Args) -> Result<Box<dyn Sink>, Failure> {
+    let out: Box<dyn Write> = match &args.output {
+        Some(path) => {
+            let file = File::create(path);
+            Box::new(file.map_err(|error| mistake(format!("can't write {}: {}", path.display(), reason(&error))))?)
+        }
+        // Not `io::stdout()`: it flushes at every newline.
+        // SAFETY: standard output stays open for as long as the process lives.
+        None => Box::new(unsafe { File::from_raw_fd(libc::STDOUT_FILENO) }),
+    };
+    Ok(output::open(args.format, out))
+}
+
+/// Shows what the script was compiled to, on standard error.
+fn describe(built: &Built, args: &Args) -> io::Result<()> {
+    let mut out = io::stderr();
+    let infos = built.infos().collect::<std::collections::HashMap<_, _>>();
+    for (name, map) in &built.program().maps {
+        let storage = map.storage;
+        let place = if storage.in_kernel { "kernel" } else { "memory" };
+        let swapped = if storage.swapped { ", swapped" } else { "" };
+        writeln!(
+            out,
+            "map {name}: {:?} in {place}{swapped}, key {} bytes, value {} bytes, {} entries",
+            storage.kind, storage.key_size, storage.value_size, storage.entries
+        )?;
+    }
+    for (index, clause) in built.program().clauses.iter().enumerate() {
+        let way = crate::load::way(&clause.site);
+        writeln!(out, "clause {}: {way}; {} ops, {} bytes of frame", clause.source + 1, clause.plan.ops.len(), clause.plan.frame)?;
+        if args.debug {
+            write!(out, "{}", clause.plan)?;
+        }
+        if let Some(info) = infos.get(&index) {
+            writeln!(
+                out,
+                "  kernel: {} instructions specialised to {}, {} walked by the verifier, {} bytes of machine code",
+                built.instructions, info.specialised, info.verified, info.machine_code
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Turns a failure into what a person can act on.
+fn explain(error: &TraceError, args: &Args) -> Failure {
+    let mut message = format!("error: {error}\n");
+    if let TraceError::Load(load) = error {
+        if load.is_permission() {
+            message += "help: the kernel did not allow it: are you root, and is it not locked down (/sys/kernel/security/lockdown)?\n";
+        } else if let LoadError::Program { log, plan, .. } = load {
+            message += "help: this is a bug of scope: please report it with the output of `-v`\n";
+            if args.verbose {
+                message += &format!("plan:\n{plan}verifier:\n{log}\n");
+            } else if let Some(last) = log.lines().rfind(|line| !line.starts_with("processed") && !line.is_empty()) {
+                message += &format!("the verifier said: {last}\n");
+            }
+        }
+    }
+    Failure::Failed(message)
+}

@@ -1,0 +1,276 @@
+//! The machine in userspace: BEGIN, END and interval clauses run here, over the same maps.
+
+use scope_common::arith::alu;
+use scope_common::machine::{Host, run};
+use scope_common::plan::{Builtin, FAULT, Op, REGISTERS};
+use scope_dsl::program::Plan;
+
+use crate::kernel::process;
+use crate::tables::{Key, Tables, Words};
+
+/// What a clause in userspace runs in.
+pub trait World {
+    /// The maps.
+    fn tables(&mut self) -> &mut Tables;
+    /// Takes a record.
+    fn record(&mut self, record: &[u8]);
+    /// Takes note that a map could not be read or written.
+    fn failed(&mut self, error: std::io::Error);
+}
+
+/// The task and the time that a clause sees, and what memory it can read.
+pub trait Surroundings {
+    /// The process id in the high 32 bits, the thread id in the low.
+    fn pid_tid(&self) -> u64;
+    /// The group id in the high 32 bits, the user id in the low.
+    fn gid_uid(&self) -> u64;
+    /// Nanoseconds since boot.
+    fn nsecs(&self) -> u64;
+    /// The number of the CPU.
+    fn cpu(&self) -> u64;
+    /// The task's name.
+    fn comm(&self) -> [u8; 16];
+    /// The context.
+    fn context(&self) -> &[u8] {
+        &[]
+    }
+    /// Reads memory; `false` if it can't be read.
+    fn memory(&self, _address: u64, _into: &mut [u8]) -> bool {
+        false
+    }
+}
+
+/// Runs a plan in userspace.
+pub fn execute(plan: &Plan, surroundings: &dyn Surroundings, world: &mut dyn World) {
+    let frame = vec![0; plan.frame];
+    let mut host = User { plan, surroundings, world, registers: [0; REGISTERS], frame, cursor: None, value: Vec::new() };
+    run(&mut host);
+}
+
+/// This process, now.
+pub struct Here {
+    comm: [u8; 16],
+}
+
+impl Here {
+    /// Knows this process.
+    #[must_use]
+    pub fn new() -> Here {
+        let mut comm = [0; 16];
+        comm[..5].copy_from_slice(b"scope");
+        Here { comm }
+    }
+}
+
+impl Default for Here {
+    fn default() -> Here {
+        Here::new()
+    }
+}
+
+impl Surroundings for Here {
+    fn pid_tid(&self) -> u64 {
+        // SAFETY: calls without arguments.
+        let tid = unsafe { libc::gettid() } as u32;
+        u64::from(std::process::id()) << 32 | u64::from(tid)
+    }
+
+    fn gid_uid(&self) -> u64 {
+        // SAFETY: calls without arguments.
+        let (gid, uid) = unsafe { (libc::getgid(), libc::getuid()) };
+        u64::from(gid) << 32 | u64::from(uid)
+    }
+
+    fn nsecs(&self) -> u64 {
+        process::boot_nanos()
+    }
+
+    fn cpu(&self) -> u64 {
+        // SAFETY: a call without arguments.
+        unsafe { libc::sched_getcpu() as u64 }
+    }
+
+    fn comm(&self) -> [u8; 16] {
+        self.comm
+    }
+}
+
+/// The machine's state for one run of a clause.
+struct User<'a> {
+    plan: &'a Plan,
+    surroundings: &'a dyn Surroundings,
+    world: &'a mut dyn World,
+    registers: [u64; REGISTERS],
+    frame: Vec<u8>,
+    /// The map and key of the entry that is written; none if it is only read.
+    cursor: Option<(usize, Key)>,
+    value: Words,
+}
+
+impl User<'_> {
+    fn op(&self, pc: usize) -> Op {
+        self.plan.ops[pc]
+    }
+
+    fn key(&mut self, slot: u8, key: u32) -> (usize, Key) {
+        let map = self.plan.slots[slot as usize];
+        let size = self.world.tables().map(map).storage.key_size;
+        (map, self.frame[key as usize..key as usize + size].to_vec())
+    }
+
+    /// Takes a map's answer; one that failed counts as none.
+    fn answer<T: Default>(&mut self, answer: std::io::Result<T>) -> T {
+        answer.unwrap_or_else(|error| {
+            self.world.failed(error);
+            T::default()
+        })
+    }
+
+    fn write_back(&mut self) {
+        if let Some((map, key)) = &self.cursor {
+            let written = self.world.tables().write(*map, key, &self.value);
+            self.answer(written);
+        }
+    }
+}
+
+impl Host for User<'_> {
+    fn word(&self, pc: usize) -> u64 {
+        self.op(pc).word
+    }
+
+    fn imm(&self, pc: usize) -> u64 {
+        self.op(pc).imm
+    }
+
+    fn table(&self, off: u32, entries: u64, index: u64) -> u64 {
+        let at = off as usize + (index & (entries - 1)) as usize * 4;
+        self.plan.data[at..at + 4].try_into().map_or(0, u32::from_ne_bytes).into()
+    }
+
+    fn reg(&self, index: u8) -> u64 {
+        self.registers[index as usize]
+    }
+
+    fn set_reg(&mut self, index: u8, value: u64) {
+        self.registers[index as usize] = value;
+    }
+
+    fn builtin(&mut self, builtin: u8) -> u64 {
+        let is = |wanted: Builtin| builtin == wanted as u8;
+        match () {
+            () if is(Builtin::PidTid) => self.surroundings.pid_tid(),
+            () if is(Builtin::GidUid) => self.surroundings.gid_uid(),
+            () if is(Builtin::Nsecs) => self.surroundings.nsecs(),
+            () if is(Builtin::Cpu) => self.surroundings.cpu(),
+            () => 0,
+        }
+    }
+
+    fn context(&self, off: u32, bytes: u8) -> u64 {
+        let (off, len) = (off as usize, bytes as usize);
+        let mut word = [0; 8];
+        if let Some(found) = self.surroundings.context().get(off..off + len) {
+            word[..len].copy_from_slice(found);
+        }
+        u64::from_ne_bytes(word)
+    }
+
+    fn peek(&mut self, address: u64, bytes: u8, _space: u8) -> u64 {
+        let mut word = [0; 8];
+        if self.surroundings.memory(address, &mut word[..bytes as usize]) { u64::from_ne_bytes(word) } else { 0 }
+    }
+
+    fn load(&self, off: u32) -> u64 {
+        let at = off as usize;
+        self.frame[at..at + 8].try_into().map_or(0, u64::from_ne_bytes)
+    }
+
+    fn store(&mut self, off: u32, value: u64) {
+        let at = off as usize;
+        self.frame[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+    }
+
+    fn copy(&mut self, to: u32, from: u32, len: u32) {
+        let (from, len) = (from as usize, len as usize);
+        self.frame.copy_within(from..from + len, to as usize);
+    }
+
+    fn constant(&mut self, to: u32, from: u32, len: u32) {
+        let (to, from, len) = (to as usize, from as usize, len as usize);
+        self.frame[to..to + len].copy_from_slice(&self.plan.data[from..from + len]);
+    }
+
+    fn comm(&mut self, off: u32) {
+        let at = off as usize;
+        self.frame[at..at + 16].copy_from_slice(&self.surroundings.comm());
+    }
+
+    fn string(&mut self, off: u64, address: u64, max: u32, _space: u8) -> u64 {
+        let at = off as usize;
+        let mut len = 0;
+        let mut byte = [0];
+        while self.surroundings.memory(address.wrapping_add(len), &mut byte) {
+            if byte[0] == 0 || len == u64::from(max) - 1 {
+                if byte[0] != 0 {
+                    self.lose(scope_common::plan::Loss::CutString as u32);
+                }
+                self.frame[at + len as usize] = 0;
+                return len;
+            }
+            self.frame[at + len as usize] = byte[0];
+            len += 1;
+        }
+        self.frame[at..at + FAULT.len()].copy_from_slice(&FAULT);
+        FAULT.len() as u64 - 1
+    }
+
+    fn find(&mut self, slot: u8, _swapped: bool, key: u32) -> bool {
+        let (map, key) = self.key(slot, key);
+        let found = self.world.tables().find(map, &key);
+        let Some(value) = self.answer(found) else { return false };
+        self.value = value;
+        self.cursor = None;
+        true
+    }
+
+    fn open(&mut self, slot: u8, _swapped: bool, key: u32) -> bool {
+        let (map, key) = self.key(slot, key);
+        let opened = self.world.tables().open(map, &key);
+        let Some(value) = self.answer(opened) else { return false };
+        self.value = value;
+        self.cursor = Some((map, key));
+        true
+    }
+
+    fn delete(&mut self, slot: u8, key: u32) -> bool {
+        let (map, key) = self.key(slot, key);
+        let deleted = self.world.tables().delete(map, &key);
+        self.answer(deleted)
+    }
+
+    fn value(&self, off: u64) -> u64 {
+        self.value[off as usize / 8]
+    }
+
+    fn set_value(&mut self, off: u64, value: u64) {
+        self.value[off as usize / 8] = value;
+        self.write_back();
+    }
+
+    fn add_value(&mut self, off: u64, value: u64, _atomic: bool) {
+        let at = off as usize / 8;
+        self.value[at] = alu(scope_common::arith::Alu::Add as u8, self.value[at], value);
+        self.write_back();
+    }
+
+    fn emit(&mut self, off: u32, len: u64) {
+        let at = off as usize;
+        let record = self.frame[at..at + len as usize].to_vec();
+        self.world.record(&record);
+    }
+
+    fn lose(&mut self, _loss: u32) {
+        // The tables count what they could not take.
+    }
+}

@@ -1,0 +1,57 @@
+//! The running kernel as [`KernelFacts`].
+
+use std::cell::OnceCell;
+use std::path::Path;
+
+use scope_dsl::facts::{Compat, CompatFlag, KernelFacts};
+
+use super::{btf, syscalls, tracefs::Tracefs};
+
+/// The running kernel; what costs time to find out is found out when it is first asked for.
+pub struct LiveFacts<'a> {
+    tracefs: Option<&'a Tracefs>,
+    tracepoints: OnceCell<Vec<String>>,
+    compat: OnceCell<Compat>,
+}
+
+impl<'a> LiveFacts<'a> {
+    /// Knows what tracefs tells; nothing of tracepoints where there is none.
+    #[must_use]
+    pub fn new(tracefs: Option<&'a Tracefs>) -> LiveFacts<'a> {
+        LiveFacts { tracefs, tracepoints: OnceCell::new(), compat: OnceCell::new() }
+    }
+}
+
+impl KernelFacts for LiveFacts<'_> {
+    fn tracepoints(&self) -> &[String] {
+        self.tracepoints
+            .get_or_init(|| self.tracefs.and_then(|tracefs| tracefs.tracepoints().ok()).unwrap_or_default())
+    }
+
+    fn tracepoint_format(&self, category: &str, name: &str) -> Option<String> {
+        self.tracefs?.format(category, name)
+    }
+
+    fn syscall_number(&self, name: &str) -> Option<u32> {
+        syscalls::number(name)
+    }
+
+    fn x86_64(&self) -> bool {
+        cfg!(target_arch = "x86_64")
+    }
+
+    fn compat(&self) -> Compat {
+        *self.compat.get_or_init(|| {
+            // The file is there exactly if the kernel has a 32-bit entry (`arch/x86/entry/vdso/vdso32-setup.c`).
+            if !Path::new("/proc/sys/abi/vsyscall32").exists() {
+                return Compat::Absent;
+            }
+            // `thread_info` is the first member of `task_struct` on x86.
+            const TS_COMPAT: u32 = 2;
+            match btf::member_offset("thread_info", "status") {
+                Some(offset) => Compat::Marked(CompatFlag { offset, mask: TS_COMPAT }),
+                None => Compat::Unknown,
+            }
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! This machine's kernel: system calls, tracefs, BTF, processes.
+
+pub mod bpf;
+mod btf;
+pub mod facts;
+pub mod process;
+pub mod syscalls;
+pub mod tracefs;

@@ -1,0 +1,150 @@
+//! Processes: the one that is watched, the one that is started, and ourselves.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+use std::thread::JoinHandle;
+
+/// Why a process can't be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum NoProcess {
+    /// There is none.
+    #[error("pid {0} not found")]
+    NotFound(u32),
+    /// The number is a thread's.
+    #[error("{thread} is a thread of process {process}")]
+    Thread {
+        /// The number given.
+        thread: u32,
+        /// The process that it belongs to.
+        process: u32,
+    },
+}
+
+/// Checks that a process is there.
+///
+/// # Errors
+/// If it is not, or if the number is that of a thread.
+pub fn check(pid: u32) -> Result<(), NoProcess> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|_| NoProcess::NotFound(pid))?;
+    let group = status.lines().find_map(|line| line.strip_prefix("Tgid:")).and_then(|tgid| tgid.trim().parse().ok());
+    match group {
+        Some(process) if process != pid => Err(NoProcess::Thread { thread: pid, process }),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a descriptor that becomes readable when the process ends.
+///
+/// # Errors
+/// As `pidfd_open(2)`.
+pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: two plain numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    // SAFETY: the kernel has just given the descriptor to us.
+    if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) }) }
+}
+
+/// Nanoseconds since boot, suspend included: the clock of `nsecs`.
+#[must_use]
+pub fn boot_nanos() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a whole timespec.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// How many CPUs there can be: per-CPU values have this many parts.
+///
+/// # Errors
+/// If the kernel does not say.
+pub fn possible_cpus() -> io::Result<usize> {
+    let list = fs::read_to_string("/sys/devices/system/cpu/possible")?;
+    let last = list.trim().rsplit([',', '-']).next().and_then(|last| last.parse::<usize>().ok());
+    last.map(|last| last + 1).ok_or_else(|| io::Error::other(format!("unreadable list of CPUs: {list}")))
+}
+
+/// Whether we have a capability, by its number in `linux/capability.h`.
+#[must_use]
+pub fn has_capability(number: u32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    effective.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> number & 1 == 1)
+}
+
+/// A command that is forked but does not run before it is told to: so that probes can be attached before its first
+/// instruction.
+pub struct Started {
+    /// Its process id.
+    pub pid: u32,
+    go: OwnedFd,
+    spawner: JoinHandle<io::Result<Child>>,
+}
+
+impl Started {
+    /// Forks a command and holds it before `execve(2)`.
+    ///
+    /// # Errors
+    /// If no process can be made.
+    pub fn hold(command: &[OsString]) -> io::Result<Started> {
+        let (go_read, go_write) = pipe()?;
+        let (pid_read, pid_write) = pipe()?;
+        let mut to_run = Command::new(&command[0]);
+        to_run.args(&command[1..]);
+        let (wait_on, tell) = (go_read.as_raw_fd(), pid_write.as_raw_fd());
+        // SAFETY: between fork and exec only system calls are made: no allocation, no lock.
+        unsafe {
+            to_run.pre_exec(move || {
+                let pid = libc::getpid().to_ne_bytes();
+                libc::write(tell, pid.as_ptr().cast(), pid.len());
+                let mut byte = 0u8;
+                // A closed pipe means that the tracer gave up before it attached.
+                if libc::read(wait_on, (&raw mut byte).cast(), 1) != 1 {
+                    libc::_exit(127);
+                }
+                Ok(())
+            });
+        }
+        // `spawn` returns after `execve`, so it waits on a thread of its own.
+        let spawner = std::thread::spawn(move || {
+            let child = to_run.spawn();
+            drop((go_read, pid_write));
+            child
+        });
+        let mut pid = [0; 4];
+        std::fs::File::from(pid_read).read_exact(&mut pid)?;
+        Ok(Started { pid: i32::from_ne_bytes(pid) as u32, go: go_write, spawner })
+    }
+
+    /// Lets the command run.
+    ///
+    /// # Errors
+    /// If it can't be executed.
+    pub fn run(self) -> io::Result<Child> {
+        let Started { go, spawner, .. } = self;
+        let mut go = std::fs::File::from(go);
+        go.write_all(&[1])?;
+        drop(go);
+        spawner.join().map_err(|_| io::Error::other("the thread that starts the command failed"))?
+    }
+}
+
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: room for two descriptors.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just given them to us.
+    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+}
+
+/// The exit status that a shell gives for a process's end.
+#[must_use]
+pub fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    code as u8
+}

@@ -1,0 +1,74 @@
+//! tracefs: the kernel's list of tracepoints. Found where it is mounted, or mounted where it belongs.
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where the kernel's documentation puts it, and where it was before 4.1 (`Documentation/trace/ftrace.rst`).
+const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+/// The mounted tracefs.
+#[derive(Debug)]
+pub struct Tracefs {
+    events: PathBuf,
+    root: PathBuf,
+}
+
+impl Tracefs {
+    /// Finds tracefs; mounts it if it is nowhere.
+    ///
+    /// # Errors
+    /// If it is not mounted and can't be.
+    pub fn find() -> io::Result<Tracefs> {
+        for place in PLACES {
+            let root = PathBuf::from(place);
+            let events = root.join("events");
+            if events.is_dir() {
+                return Ok(Tracefs { events, root });
+            }
+        }
+        mount(PLACES[0])?;
+        let root = PathBuf::from(PLACES[0]);
+        Ok(Tracefs { events: root.join("events"), root })
+    }
+
+    /// All tracepoints, as `category:name`.
+    ///
+    /// # Errors
+    /// If the list can't be read.
+    pub fn tracepoints(&self) -> io::Result<Vec<String>> {
+        let list = fs::read_to_string(self.root.join("available_events"))?;
+        Ok(list.lines().map(str::to_owned).collect())
+    }
+
+    /// The text of a tracepoint's `format` file; `None` if there is no such tracepoint.
+    pub fn format(&self, category: &str, name: &str) -> Option<String> {
+        self.read(category, name, "format")
+    }
+
+    /// The number by which a tracepoint is attached to.
+    pub fn id(&self, category: &str, name: &str) -> Option<u64> {
+        self.read(category, name, "id")?.trim().parse().ok()
+    }
+
+    fn read(&self, category: &str, name: &str, file: &str) -> Option<String> {
+        let plain = |part: &str| !part.is_empty() && !part.contains('/') && part != "..";
+        if !plain(category) || !plain(name) {
+            return None;
+        }
+        fs::read_to_string(self.events.join(category).join(name).join(file)).ok()
+    }
+
+    /// Where it is mounted.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+fn mount(place: &str) -> io::Result<()> {
+    let (kind, place) = (CString::new("tracefs")?, CString::new(place)?);
+    // SAFETY: C strings that outlive the call.
+    let result = unsafe { libc::mount(kind.as_ptr(), place.as_ptr(), kind.as_ptr(), 0, std::ptr::null()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

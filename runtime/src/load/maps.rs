@@ -1,0 +1,114 @@
+//! The kernel maps of a trace: those of the script, and those that every program has.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use aya::maps::{MapData, MapError};
+use aya_obj::generated::bpf_map_type;
+use scope_common::plan::LOSSES;
+use scope_dsl::program::{Kind, Map, Program};
+
+use crate::kernel::bpf;
+
+/// Bytes of the ring buffer that records go through, a power of two.
+///
+/// At 3 million records a second of 40 bytes, 4 MiB last 29 ms; the reader is woken at a quarter.
+pub const RING_SIZE: u32 = 4 << 20;
+/// Not to make all entries beforehand: they come one by one, from per-CPU caches. Per-CPU values of thousands of
+/// entries would cost milliseconds at the start, and on a large machine hundreds of megabytes.
+const BPF_F_NO_PREALLOC: u32 = 1;
+/// Read-only for programs: with a frozen content, a constant for the verifier.
+pub const BPF_F_RDONLY_PROG: u32 = 1 << 7;
+
+/// All kernel maps that the programs of a trace share.
+pub struct KernelMaps {
+    /// For each map of the script its kernel maps: none if it stays in memory, two if it is swapped.
+    pub of_script: Vec<Vec<MapData>>,
+    /// Counters of what was lost, per CPU.
+    pub losses: MapData,
+    /// Which half of the swapped maps is written.
+    pub epoch: Option<MapData>,
+    /// A value of zeroes.
+    pub zeroes: Option<MapData>,
+    /// The ring buffer, if the kernel sends records; the reader has it.
+    ring: Option<RawFd>,
+}
+
+impl KernelMaps {
+    /// Makes the maps that a program needs, and the ring buffer for its reader.
+    ///
+    /// # Errors
+    /// If the kernel refuses one.
+    pub fn create(program: &Program) -> Result<(KernelMaps, Option<MapData>), MapError> {
+        let mut of_script = Vec::new();
+        for (name, map) in &program.maps {
+            let halves = match (map.storage.in_kernel, map.storage.swapped) {
+                (false, _) => 0,
+                (true, false) => 1,
+                (true, true) => 2,
+            };
+            let made = (0..halves).map(|_| create_for(name, map));
+            of_script.push(made.collect::<Result<Vec<_>, _>>()?);
+        }
+        let kernel = || program.maps.values().map(|map| map.storage).filter(|storage| storage.in_kernel);
+        let array = |name, size, flags| create(name, bpf_map_type::BPF_MAP_TYPE_ARRAY, 4, size, 1, flags);
+        let epoch = kernel().any(|storage| storage.swapped).then(|| array("epoch", 8, 0)).transpose()?;
+        let largest = kernel().filter(|storage| !storage.kind.is_array()).map(|storage| storage.value_size).max();
+        let zeroes = largest.map(|size| array("zeroes", size as u32, 0)).transpose()?;
+        let losses = create("losses", bpf_map_type::BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, LOSSES as u32, 0)?;
+        let ring = program.sends_records();
+        let ring = ring.then(|| create("records", bpf_map_type::BPF_MAP_TYPE_RINGBUF, 0, 0, RING_SIZE, 0)).transpose()?;
+        let ring_fd = ring.as_ref().map(|ring| ring.fd().as_fd().as_raw_fd());
+        Ok((KernelMaps { of_script, losses, epoch, zeroes, ring: ring_fd }, ring))
+    }
+
+    /// The descriptor of the ring buffer. Maps that a program does not use are given any descriptor: the verifier
+    /// deletes the instructions that name them.
+    pub fn ring(&self) -> RawFd {
+        self.ring.unwrap_or_else(|| self.any())
+    }
+
+    /// The descriptor of an optional map.
+    pub fn optional(&self, map: Option<&MapData>) -> RawFd {
+        map.map_or_else(|| self.any(), |map| map.fd().as_fd().as_raw_fd())
+    }
+
+    fn any(&self) -> RawFd {
+        self.losses.fd().as_fd().as_raw_fd()
+    }
+}
+
+fn create_for(name: &str, map: &Map) -> Result<MapData, MapError> {
+    let storage = map.storage;
+    let (kind, flags) = match storage.kind {
+        Kind::Hash => (bpf_map_type::BPF_MAP_TYPE_HASH, 0),
+        Kind::LruHash => (bpf_map_type::BPF_MAP_TYPE_LRU_HASH, 0),
+        Kind::PerCpuHash => (bpf_map_type::BPF_MAP_TYPE_PERCPU_HASH, BPF_F_NO_PREALLOC),
+        Kind::LruPerCpuHash => (bpf_map_type::BPF_MAP_TYPE_LRU_PERCPU_HASH, 0),
+        Kind::Array => (bpf_map_type::BPF_MAP_TYPE_ARRAY, 0),
+        Kind::PerCpuArray => (bpf_map_type::BPF_MAP_TYPE_PERCPU_ARRAY, 0),
+    };
+    create(name, kind, storage.key_size as u32, storage.value_size as u32, storage.entries, flags)
+}
+
+/// Makes a map. Its name is cut to what the kernel takes: 15 of letters, digits, `_` and `.`.
+pub fn create(name: &str, kind: bpf_map_type, key: u32, value: u32, entries: u32, flags: u32) -> Result<MapData, MapError> {
+    let name = name.chars().filter(|char| char.is_ascii_alphanumeric() || *char == '_').take(15).collect::<String>();
+    MapData::create(aya_obj::Map::new_from_params(kind as u32, key, value, entries, flags), &name, None)
+}
+
+/// Makes a frozen array of one entry with this content.
+///
+/// # Errors
+/// If the kernel refuses it.
+pub fn constant(name: &str, content: &[u8]) -> Result<MapData, MapError> {
+    let map = create(name, bpf_map_type::BPF_MAP_TYPE_ARRAY, 4, content.len() as u32, 1, BPF_F_RDONLY_PROG)?;
+    let written = bpf::update(map.fd().as_fd(), &[0; 4], content, bpf::Existing::Replace);
+    let frozen = written.and_then(|()| bpf::freeze(map.fd().as_fd()));
+    frozen.map_err(|error| MapError::IoError(error))?;
+    Ok(map)
+}
+
+/// A map's descriptor.
+pub fn fd(map: &MapData) -> BorrowedFd<'_> {
+    map.fd().as_fd()
+}

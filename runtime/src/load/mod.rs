@@ -1,0 +1,208 @@
+//! Plans into the kernel: the program with each plan in place, verified, attached.
+
+pub mod maps;
+mod template;
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use aya::maps::{MapData, MapError};
+use aya_obj::generated::{bpf_map_type, bpf_prog_type};
+use scope_common::plan::{Image, STACK_FRAME};
+use scope_dsl::program::{Clause, Plan, Program};
+use scope_dsl::resolve::Site;
+
+use crate::kernel::bpf::{self, PerfLink, ProgramInfo, Refused};
+use crate::kernel::tracefs::Tracefs;
+use maps::KernelMaps;
+pub use template::BadObject;
+use template::{MapName, Template};
+
+/// Why a script could not be put into the kernel.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A bug of the build.
+    #[error(transparent)]
+    Object(#[from] BadObject),
+    /// A map was refused.
+    #[error("the kernel refused a map: {}", map_reason(.0))]
+    Map(#[from] MapError),
+    /// The verifier refused a program.
+    #[error("the kernel refused the program of clause {clause}: {error}")]
+    Program {
+        /// The number of the clause in the source, from 1.
+        clause: usize,
+        /// What the system call returned.
+        error: io::Error,
+        /// The verifier's log.
+        log: String,
+        /// The plan, for a report.
+        plan: String,
+    },
+    /// A program could not be attached.
+    #[error("can't attach to {probe}: {error}")]
+    Attach {
+        /// The probe.
+        probe: String,
+        /// What the system call returned.
+        error: io::Error,
+    },
+}
+
+fn map_reason(error: &MapError) -> String {
+    match error {
+        MapError::CreateError { io_error, .. } => io_error.to_string(),
+        MapError::IoError(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+impl LoadError {
+    /// Whether the kernel said that we may not.
+    #[must_use]
+    pub fn is_permission(&self) -> bool {
+        let error = match self {
+            LoadError::Map(MapError::CreateError { io_error, .. } | MapError::IoError(io_error)) => io_error,
+            LoadError::Program { error, .. } | LoadError::Attach { error, .. } => error,
+            _ => return false,
+        };
+        error.kind() == io::ErrorKind::PermissionDenied
+    }
+}
+
+/// A program in the kernel, for one clause at one site.
+pub struct Loaded {
+    /// The number of the clause among the program's clauses.
+    pub clause: usize,
+    fd: OwnedFd,
+    // The program holds its maps; these are kept for nothing but their descriptors during the load.
+    _own: Vec<MapData>,
+}
+
+impl Loaded {
+    /// What the kernel made of it.
+    ///
+    /// # Errors
+    /// As `bpf(2)`.
+    pub fn info(&self) -> io::Result<ProgramInfo> {
+        bpf::program_info(self.fd.as_fd())
+    }
+}
+
+/// What keeps a program attached; dropping it detaches.
+#[derive(Debug)]
+pub enum Link {
+    /// To a tracepoint.
+    Tracepoint(PerfLink),
+    /// To a raw tracepoint.
+    RawTracepoint(OwnedFd),
+}
+
+/// Loads the programs of all kernel clauses; gives them with the number of instructions before specialisation.
+///
+/// # Errors
+/// If the kernel refuses one.
+pub fn load(program: &Program, maps: &KernelMaps) -> Result<(Vec<Loaded>, usize), LoadError> {
+    let kernel = program.clauses.iter().enumerate().filter(|(_, clause)| !clause.site.in_userspace());
+    let kernel = kernel.collect::<Vec<_>>();
+    if kernel.is_empty() {
+        return Ok((Vec::new(), 0));
+    }
+    let template = Template::embedded()?;
+    let loaded = kernel.into_iter().map(|(index, clause)| load_one(&template, maps, index, clause));
+    Ok((loaded.collect::<Result<Vec<_>, _>>()?, template.len()))
+}
+
+fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Clause) -> Result<Loaded, LoadError> {
+    let image = image(&clause.plan);
+    let rodata = maps::constant("plan", &template.rodata_with(&image))?;
+    // A scratch map of its own for each program: another program that interrupts this one has another.
+    let per_cpu = bpf_map_type::BPF_MAP_TYPE_PERCPU_ARRAY;
+    let scratch = (image.scratch > 0).then(|| maps::create("scratch", per_cpu, 4, image.scratch as u32, 1, 0)).transpose()?;
+    let slots = slots(&clause.plan, maps);
+    let instructions = template.instructions_with(|name| match name {
+        MapName::Rodata => maps::fd(&rodata).as_raw_fd(),
+        MapName::Scratch => maps.optional(scratch.as_ref()),
+        MapName::Zeroes => maps.optional(maps.zeroes.as_ref()),
+        MapName::Ring => maps.ring(),
+        MapName::Losses => maps::fd(&maps.losses).as_raw_fd(),
+        MapName::Epoch => maps.optional(maps.epoch.as_ref()),
+        MapName::Slot(slot) => maps.optional(slots.get(&slot).copied()),
+    });
+    let kind = match clause.site {
+        Site::Tracepoint { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT,
+        _ => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
+    };
+    match bpf::load_program(kind, "scope", &instructions, &template.license) {
+        Ok(fd) => Ok(Loaded { clause: index, fd, _own: [Some(rodata), scratch].into_iter().flatten().collect() }),
+        Err(Refused { error, log }) => {
+            Err(LoadError::Program { clause: clause.source + 1, error, log, plan: clause.plan.to_string() })
+        }
+    }
+}
+
+/// The kernel map of each slot: of a swapped map the first half, then the second.
+fn slots<'m>(plan: &Plan, maps: &'m KernelMaps) -> HashMap<u8, &'m MapData> {
+    let mut seen = HashMap::new();
+    let mut slots = HashMap::new();
+    for (slot, map) in plan.slots.iter().enumerate() {
+        let half = seen.entry(*map).or_insert(0usize);
+        if let Some(kernel) = maps.of_script.get(*map).and_then(|halves| halves.get(*half)) {
+            slots.insert(slot as u8, kernel);
+        }
+        *half += 1;
+    }
+    slots
+}
+
+/// The bytes of a plan.
+fn image(plan: &Plan) -> Image {
+    let mut image = Image::EMPTY;
+    image.ops[..plan.ops.len()].copy_from_slice(&plan.ops);
+    image.data[..plan.data.len()].copy_from_slice(&plan.data);
+    image.scratch = plan.frame.saturating_sub(STACK_FRAME) as u64;
+    image.watermark = u64::from(maps::RING_SIZE) / 4;
+    image
+}
+
+/// Attaches a loaded program to its site.
+///
+/// # Errors
+/// If the kernel refuses.
+pub fn attach(loaded: &Loaded, site: &Site, tracefs: &Tracefs) -> Result<Link, LoadError> {
+    let fd = loaded.fd.as_fd();
+    let raw = |name: &str| match bpf::attach_raw_tracepoint(fd, name) {
+        Ok(link) => Ok(Link::RawTracepoint(link)),
+        Err(error) => Err(LoadError::Attach { probe: format!("raw_syscalls:{name}"), error }),
+    };
+    match site {
+        Site::RawSyscalls { exit, .. } | Site::SyscallSet { exit, .. } => raw(if *exit { "sys_exit" } else { "sys_enter" }),
+        Site::Tracepoint { category, name, .. } => {
+            let probe = || format!("tracepoint:{category}:{name}");
+            let id = tracefs.id(category, name).ok_or_else(|| LoadError::Attach {
+                probe: probe(),
+                error: io::Error::other("tracefs does not tell its id"),
+            })?;
+            let link = bpf::attach_tracepoint(fd, id).map_err(|error| LoadError::Attach { probe: probe(), error })?;
+            Ok(Link::Tracepoint(link))
+        }
+        Site::Begin | Site::End | Site::Interval { .. } => unreachable!("userspace clauses are not attached"),
+    }
+}
+
+/// How a clause is attached, in words.
+#[must_use]
+pub fn way(site: &Site) -> String {
+    let raw = |exit: bool| if exit { "sys_exit" } else { "sys_enter" };
+    match site {
+        Site::Begin => "in userspace, at the beginning".to_owned(),
+        Site::End => "in userspace, at the end".to_owned(),
+        Site::Interval { nanos } => format!("in userspace, every {} ms", *nanos as f64 / 1e6),
+        Site::Tracepoint { category, name, .. } => format!("at the tracepoint {category}:{name}"),
+        Site::RawSyscalls { exit, .. } => format!("at the raw tracepoint {}, which is cheaper than the plain one", raw(*exit)),
+        Site::SyscallSet { exit, members } => {
+            format!("at the raw tracepoint {}, for {} system call tracepoints", raw(*exit), members.len())
+        }
+    }
+}

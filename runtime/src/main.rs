@@ -1,0 +1,7 @@
+//! The `scope` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scope::cli::main()
+}

@@ -1,0 +1,155 @@
+//! C's `printf`, over values.
+
+use scope_dsl::printf::Spec;
+
+use crate::value::Value;
+
+use super::text::escape;
+
+/// Appends a number by its conversion.
+pub fn number(out: &mut Vec<u8>, spec: &Spec, word: u64) {
+    // The plain case is by far the most frequent.
+    let plain = spec.width == 0 && spec.precision.is_none() && !spec.plus && !spec.space && !spec.alternate;
+    if plain && spec.conversion == 'd' {
+        out.extend_from_slice(itoa::Buffer::new().format(word as i64).as_bytes());
+        return;
+    }
+    if plain && spec.conversion == 'u' {
+        out.extend_from_slice(itoa::Buffer::new().format(word).as_bytes());
+        return;
+    }
+    let (sign, prefix, digits) = match spec.conversion {
+        'd' => {
+            let sign = match (word as i64) < 0 {
+                true => "-",
+                false if spec.plus => "+",
+                false if spec.space => " ",
+                false => "",
+            };
+            (sign, "", (word as i64).unsigned_abs().to_string())
+        }
+        'x' => ("", if spec.alternate && word != 0 { "0x" } else { "" }, format!("{word:x}")),
+        'X' => ("", if spec.alternate && word != 0 { "0X" } else { "" }, format!("{word:X}")),
+        'p' => ("", "0x", format!("{word:x}")),
+        'o' => ("", if spec.alternate && word != 0 { "0" } else { "" }, format!("{word:o}")),
+        'c' => {
+            let mut cell = Vec::new();
+            escape(&[word as u8], &mut cell);
+            pad(out, spec, &cell);
+            return;
+        }
+        _ => ("", "", word.to_string()),
+    };
+    let zeroes = match spec.precision {
+        Some(least) => least.saturating_sub(digits.len()),
+        None if spec.zero && !spec.left => spec.width.saturating_sub(sign.len() + prefix.len() + digits.len()),
+        None => 0,
+    };
+    pad(out, spec, format!("{sign}{prefix}{}{digits}", "0".repeat(zeroes)).as_bytes());
+}
+
+/// Appends a text by its conversion; it is escaped where it would steer a terminal.
+pub fn text(out: &mut Vec<u8>, spec: &Spec, text: &[u8]) {
+    if spec.width == 0 && spec.precision.is_none() {
+        escape(text, out);
+        return;
+    }
+    let mut cell = Vec::new();
+    escape(text, &mut cell);
+    if let Some(most) = spec.precision {
+        let end = cell.iter().enumerate().filter(|(_, byte)| **byte & 0xc0 != 0x80).map(|(at, _)| at).nth(most);
+        cell.truncate(end.unwrap_or(cell.len()));
+    }
+    pad(out, spec, &cell);
+}
+
+/// Appends a value that a function gave: by its conversion if that fits, else as it is.
+pub fn value(out: &mut Vec<u8>, spec: &Spec, value: &Value) {
+    match (value, spec.conversion) {
+        (Value::Signed(value), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p') => number(out, spec, *value as u64),
+        (Value::Unsigned(value), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p') => number(out, spec, *value),
+        (Value::Float(value), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p') => number(out, spec, *value as i64 as u64),
+        // A script's own text is its own affair: colours are meant.
+        (Value::Text(text), _) => {
+            let most = spec.precision.unwrap_or(usize::MAX);
+            pad(out, spec, &text[..text.len().min(most)]);
+        }
+        (Value::Signed(value), _) => pad(out, spec, value.to_string().as_bytes()),
+        (Value::Unsigned(value), _) => pad(out, spec, value.to_string().as_bytes()),
+        (Value::Float(value), _) => match spec.precision {
+            Some(digits) => pad(out, spec, format!("{value:.digits$}").as_bytes()),
+            None => pad(out, spec, value.to_string().as_bytes()),
+        },
+    }
+}
+
+fn pad(out: &mut Vec<u8>, spec: &Spec, cell: &[u8]) {
+    // Characters, not bytes: continuation bytes take no place.
+    let taken = cell.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+    let padding = spec.width.saturating_sub(taken);
+    if !spec.left {
+        out.resize(out.len() + padding, b' ');
+    }
+    out.extend_from_slice(cell);
+    if spec.left {
+        out.resize(out.len() + padding, b' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scope_dsl::printf::{Piece, parse};
+
+    use super::*;
+
+    fn numbers(format: &str, word: i64) -> String {
+        let mut out = Vec::new();
+        for piece in parse(format).unwrap() {
+            match piece {
+                Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Value(spec) => number(&mut out, &spec, word as u64),
+            }
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_printed_as_by_c() {
+        for (format, word, expected) in [
+            ("%d", -5, "-5"),
+            ("%u", -1, "18446744073709551615"),
+            ("%5d|", 42, "   42|"),
+            ("%-5d|", 42, "42   |"),
+            ("%05d", -42, "-0042"),
+            ("%+d", 42, "+42"),
+            ("% d", 42, " 42"),
+            ("%x", 255, "ff"),
+            ("%#X", 255, "0XFF"),
+            ("%016llx", 0xbeef, "000000000000beef"),
+            ("%p", 0x10, "0x10"),
+            ("%o", 8, "10"),
+            ("%.4d", 7, "0007"),
+            ("%c", 65, "A"),
+            ("%d", i64::MIN, "-9223372036854775808"),
+        ] {
+            assert_eq!(numbers(format, word), expected, "{format}");
+        }
+    }
+
+    #[test]
+    fn texts_are_cut_and_padded_by_characters() {
+        let spec = |format: &str| match parse(format).unwrap().remove(0) {
+            Piece::Value(spec) => spec,
+            Piece::Text(_) => unreachable!(),
+        };
+        let shown = |format: &str, value: &str| {
+            let mut out = Vec::new();
+            text(&mut out, &spec(format), value.as_bytes());
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(shown("%-8s", "grün"), "grün    ");
+        assert_eq!(shown("%8s", "ab"), "      ab");
+        assert_eq!(shown("%.3s", "grün"), "grü");
+        assert_eq!(shown("%s", "a\x1bb"), "a\\x1bb");
+    }
+}

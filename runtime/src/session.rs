@@ -1,0 +1,381 @@
+//! A trace from compiled script to end: built, attached, polled, ended.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::process::Child;
+use std::time::Duration;
+
+use aya::maps::{Map, MapData, RingBuf};
+use scope_common::plan::{Loss, MAX_MAPS};
+use scope_dsl::program::Program;
+use scope_dsl::resolve::Site;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+use crate::host::{self, Here};
+use crate::kernel::bpf::ProgramInfo;
+use crate::kernel::process;
+use crate::kernel::tracefs::Tracefs;
+use crate::load::maps::KernelMaps;
+use crate::load::{self, Link, LoadError, Loaded};
+use crate::output::Sink;
+use crate::script::Functions;
+use crate::stage::Stage;
+use crate::tables::Tables;
+
+/// A script in the kernel, attached to nothing yet.
+pub struct Built {
+    program: Program,
+    stage: Stage,
+    loaded: Vec<Loaded>,
+    ring: Option<RingBuf<MapData>>,
+    /// Instructions of the program before the kernel specialises it.
+    pub instructions: usize,
+}
+
+/// Why a trace could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// The kernel took it not.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// Something failed around it.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// What came of it.
+        error: io::Error,
+    },
+}
+
+fn failed(what: &'static str) -> impl FnOnce(io::Error) -> TraceError {
+    move |error| TraceError::Io { what, error }
+}
+
+impl Built {
+    /// Makes the maps and loads the programs.
+    ///
+    /// # Errors
+    /// If the kernel refuses one.
+    pub fn new(program: Program, functions: Option<Functions>, sink: Box<dyn Sink>) -> Result<Built, TraceError> {
+        let in_kernel = program.clauses.iter().any(|clause| !clause.site.in_userspace());
+        let (kernel, ring) = match in_kernel {
+            true => {
+                let (maps, ring) = KernelMaps::create(&program).map_err(LoadError::from)?;
+                (Some(maps), ring)
+            }
+            false => (None, None),
+        };
+        let (loaded, instructions) = match &kernel {
+            Some(maps) => load::load(&program, maps)?,
+            None => (Vec::new(), 0),
+        };
+        let ring = ring.map(|ring| RingBuf::try_from(Map::RingBuf(ring))).transpose().map_err(LoadError::from)?;
+        let tables = Tables::new(&program, kernel).map_err(failed("reading the number of CPUs"))?;
+        let stage = Stage::new(&program, functions, tables, sink);
+        Ok(Built { program, stage, loaded, ring, instructions })
+    }
+
+    /// The compiled script.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// What the kernel made of each clause, by its number among the program's clauses.
+    pub fn infos(&self) -> impl Iterator<Item = (usize, ProgramInfo)> {
+        self.loaded.iter().map(|loaded| (loaded.clause, loaded.info().unwrap_or_default()))
+    }
+
+    /// Runs the BEGIN clauses, then attaches all others.
+    ///
+    /// # Errors
+    /// If the kernel refuses an attachment.
+    pub fn attach(mut self, tracefs: Option<&Tracefs>) -> Result<Attached, TraceError> {
+        run_clauses(&self.program, &mut self.stage, |site| matches!(site, Site::Begin));
+        let mut links = Vec::new();
+        if self.stage.exit.is_none() {
+            for loaded in &self.loaded {
+                let site = &self.program.clauses[loaded.clause].site;
+                let tracefs = tracefs.ok_or_else(|| failed("looking for tracefs")(io::ErrorKind::NotFound.into()))?;
+                links.push(load::attach(loaded, site, tracefs)?);
+            }
+        }
+        Ok(Attached { built: self, links })
+    }
+}
+
+/// Runs the userspace clauses of some sites, in source order.
+fn run_clauses(program: &Program, stage: &mut Stage, which: impl Fn(&Site) -> bool) {
+    for clause in program.clauses.iter().filter(|clause| which(&clause.site)) {
+        stage.tables.begin();
+        host::execute(&clause.plan, &Here::new(), stage);
+    }
+}
+
+/// How many probes a program is attached to, as people count them.
+#[must_use]
+pub fn probes(program: &Program) -> usize {
+    let count = |site: &Site| match site {
+        Site::SyscallSet { members, .. } => members.len(),
+        _ => 1,
+    };
+    program.clauses.iter().map(|clause| count(&clause.site)).sum()
+}
+
+/// What ends a trace, beside the script itself and signals.
+#[derive(Default)]
+pub struct Ends {
+    /// It ends with this started command.
+    pub command: Option<Child>,
+    /// It ends with this process.
+    pub process: Option<OwnedFd>,
+}
+
+/// How a trace ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The exit status: the script's, or that of the started command.
+    pub status: u8,
+    /// The warnings that are due.
+    pub warnings: Vec<String>,
+    /// What broke the trace, if anything did.
+    pub broken: Option<io::Error>,
+}
+
+/// A running trace.
+pub struct Attached {
+    built: Built,
+    links: Vec<Link>,
+}
+
+/// How often the ring buffer is looked at: often while records come, seldom while none do. Between, the kernel wakes
+/// the reader when a quarter of the buffer is full.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+const LONGEST_WAIT: Duration = Duration::from_millis(32);
+
+impl Attached {
+    /// Says that all is attached.
+    pub fn announce(&mut self) {
+        let probes = probes(&self.built.program);
+        self.built.stage.attached(probes);
+    }
+
+    /// Polls until the trace ends, then runs the END clauses and prints the maps.
+    ///
+    /// # Errors
+    /// If signals, timers or descriptors can't be waited for.
+    pub fn run(mut self, ends: Ends) -> Result<Outcome, TraceError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(failed("starting the event loop"))?;
+        let command = runtime.block_on(self.poll(ends)).map_err(failed("waiting for events"))?;
+        Ok(self.end(command))
+    }
+
+    /// Waits and works until something ends the trace; gives the command if it was that which ended.
+    async fn poll(&mut self, mut ends: Ends) -> io::Result<Option<Child>> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let watched = match (&ends.command, ends.process.take()) {
+            (Some(child), _) => Some(reactor(process::pidfd(child.id())?)?),
+            (None, Some(process)) => Some(reactor(process)?),
+            (None, None) => None,
+        };
+        let ring = match &self.built.ring {
+            Some(ring) => {
+                // A descriptor of its own, for the reactor to own.
+                // SAFETY: the ring is open.
+                let ring = unsafe { BorrowedFd::borrow_raw(ring.as_raw_fd()) };
+                Some(reactor(ring.try_clone_to_owned()?)?)
+            },
+            None => None,
+        };
+        let mut timers = self.timers();
+        let only_userspace = self.links.is_empty() && timers.is_empty() && ends.command.is_none();
+        let mut wait = SHORTEST_WAIT;
+        let mut reported = Instant::now();
+        self.built.stage.flush();
+        while self.built.stage.exit.is_none() && self.built.stage.broken.is_none() && !only_userspace {
+            let next = timers.iter().map(|timer| timer.next).min();
+            tokio::select! {
+                biased;
+                () = either(&mut interrupt, &mut terminate) => break,
+                () = readable(watched.as_ref()) => break,
+                () = sleep_until(next) => self.tick(&mut timers),
+                () = records(ring.as_ref(), wait) => {}
+            }
+            let before = self.built.stage.records;
+            self.read_records();
+            wait = match self.built.stage.records > before {
+                true => (wait / 2).max(SHORTEST_WAIT),
+                false => (wait * 2).min(LONGEST_WAIT),
+            };
+            if reported.elapsed() > Duration::from_secs(1) {
+                reported = Instant::now();
+                self.report_lost_records();
+            }
+            self.built.stage.flush();
+        }
+        Ok(ends.command)
+    }
+
+    fn timers(&self) -> Vec<Timer> {
+        let now = Instant::now();
+        let clauses = self.built.program.clauses.iter().enumerate();
+        let timers = clauses.filter_map(|(clause, described)| match described.site {
+            Site::Interval { nanos } => {
+                let period = Duration::from_nanos(nanos);
+                Some(Timer { clause, period, next: now + period })
+            }
+            _ => None,
+        });
+        timers.collect()
+    }
+
+    /// Runs the interval clauses that are due, behind the records that came before.
+    fn tick(&mut self, timers: &mut [Timer]) {
+        self.read_records();
+        let now = Instant::now();
+        for timer in timers.iter_mut().filter(|timer| timer.next <= now) {
+            if self.built.stage.exit.is_some() {
+                return;
+            }
+            self.built.stage.tables.begin();
+            host::execute(&self.built.program.clauses[timer.clause].plan, &Here::new(), &mut self.built.stage);
+            timer.next += timer.period;
+            // After a standstill, the missed ticks are not made up for.
+            if timer.next <= now {
+                timer.next = now + timer.period;
+            }
+        }
+    }
+
+    fn read_records(&mut self) {
+        let Built { ring, stage, .. } = &mut self.built;
+        let Some(ring) = ring else { return };
+        // An endless stream must not keep the timers from their turn.
+        for _ in 0..1 << 16 {
+            let Some(record) = ring.next() else { return };
+            stage.tables.begin();
+            stage.take(&record);
+        }
+    }
+
+    /// Says how many records were lost since it was said last.
+    fn report_lost_records(&mut self) {
+        let stage = &mut self.built.stage;
+        if let Ok(losses) = stage.tables.losses() {
+            let lost = losses[Loss::Record as usize];
+            if lost > stage.lost_records {
+                stage.lost(lost - stage.lost_records);
+                stage.lost_records = lost;
+            }
+        }
+    }
+
+    fn end(mut self, command: Option<Child>) -> Outcome {
+        drop(std::mem::take(&mut self.links));
+        // Programs that still run on another CPU finish before the last records and counts are read.
+        let settled = self.built.stage.tables.settle();
+        loop {
+            let before = self.built.stage.records;
+            self.read_records();
+            if self.built.stage.records == before {
+                break;
+            }
+        }
+        let status = match command {
+            Some(mut child) => child.wait().map_or(1, process::exit_code),
+            None => 0,
+        };
+        let exit = self.built.stage.exit.take();
+        let Built { program, stage, loaded, .. } = &mut self.built;
+        run_clauses(program, stage, |site| matches!(site, Site::End));
+        stage.print_all();
+        let mut warnings = Vec::new();
+        let missed = loaded.iter().filter_map(|loaded| loaded.info().ok()).map(|info| info.missed).sum::<u64>();
+        if missed > 0 {
+            stage.lost(missed);
+            warnings.push(format!("{missed} events were skipped by the kernel because a program was running on their CPU"));
+        }
+        self.report_lost_records();
+        let stage = &mut self.built.stage;
+        warnings.extend(stage_warnings(stage));
+        stage.flush();
+        if let Err(error) = settled {
+            warnings.push(format!("the last events may be missing: {error}"));
+        }
+        let status = exit.map_or(status, |exit| exit as u8);
+        Outcome { status, warnings, broken: stage.broken.take() }
+    }
+}
+
+/// What was lost beside records, and what failed.
+fn stage_warnings(stage: &Stage) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Ok(losses) = stage.tables.losses() {
+        let cut = losses[Loss::CutString as usize];
+        if cut > 0 {
+            warnings.push(format!("{cut} strings were cut at their limit; `str(pointer, n)` sets it"));
+        }
+        for map in 0..MAX_MAPS {
+            let full = losses[Loss::MapFull as usize + map];
+            if full > 0 {
+                let name = stage.map_name(map);
+                let entries = stage.tables.map(map).storage.entries;
+                warnings.push(format!(
+                    "{name} was full ({entries} entries): {full} updates of new keys were lost; `let {name} = hash(N);` makes room for N"
+                ));
+            }
+        }
+    }
+    for (name, count, first) in stage.functions().into_iter().flat_map(Functions::failures) {
+        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        warnings.push(format!("{name}() failed {times}; first: {first}"));
+    }
+    warnings
+}
+
+/// An interval clause and when it is due.
+struct Timer {
+    clause: usize,
+    period: Duration,
+    next: Instant,
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}
+
+/// Gives a descriptor to the event loop.
+fn reactor(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an owned descriptor keeps its number for as long as it lives, and is closed only when it is dropped.
+    unsafe { AsyncFd::register(fd) }.map_err(io::Error::from)
+}
+
+async fn readable(fd: Option<&AsyncFd<OwnedFd>>) {
+    match fd {
+        Some(fd) => drop(fd.readable().await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the ring buffer is worth a look.
+async fn records(ring: Option<&AsyncFd<OwnedFd>>, wait: Duration) {
+    let Some(ring) = ring else { return std::future::pending().await };
+    if let Ok(Ok(mut ready)) = tokio::time::timeout(wait, ring.readable()).await {
+        ready.clear_ready();
+    }
+}
