@@ -83,15 +83,26 @@ pub enum Statement {
         /// What happens if it is zero.
         otherwise: Block,
     },
-    /// `emit name { field, name: value }`.
+    /// `emit name { field, name: value; further }`.
     Emit {
         /// What the record is called.
         name: Name,
-        /// The fields' names, if given, and values.
-        fields: Vec<(Option<Name>, Expr)>,
+        /// Its fields.
+        fields: Vec<EmitField>,
         /// All of it.
         span: Span,
     },
+}
+
+/// A field of a structured record.
+#[derive(Clone, Debug)]
+pub struct EmitField {
+    /// Its name, if one is given.
+    pub name: Option<Name>,
+    /// Its value.
+    pub value: Expr,
+    /// Whether it is a column of the table; if not, only formats for programs show it.
+    pub column: bool,
 }
 
 /// An expression and where it stands.

@@ -280,8 +280,19 @@ pub enum Action {
         /// What it is called.
         name: String,
         /// Its fields.
-        fields: Vec<(String, Argument)>,
+        fields: Vec<Field>,
     },
+}
+
+/// A field of a structured record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Argument,
+    /// Whether it is a column of the table.
+    pub column: bool,
 }
 
 /// A value of an action: out of the record, or computed of such by a rhai function.

@@ -6,7 +6,7 @@ use pest::Parser;
 use pest::iterators::Pair;
 use pest::pratt_parser::{Assoc, Op, PrattParser};
 
-use crate::ast::{Binary, Block, Clause, Declaration, Expr, ExprKind, Function, Name, Script, Statement, Unary};
+use crate::ast::{Binary, Block, Clause, Declaration, EmitField, Expr, ExprKind, Function, Name, Script, Statement, Unary};
 use crate::diagnostic::Diagnostic;
 use crate::limits::{MAX_NESTING, MAX_SOURCE};
 use crate::source::Span;
@@ -151,16 +151,22 @@ impl Builder {
         let span = span(&pair);
         let mut parts = pair.into_inner().skip(1);
         let record = name(&parts.next().expect("an emit has a name"));
-        let fields = parts.map(|field| {
+        let mut column = true;
+        let mut fields = Vec::new();
+        for field in parts {
+            if field.as_rule() == Rule::emit_more {
+                column = false;
+                continue;
+            }
             let mut parts = field.into_inner();
             let first = parts.next().expect("a field has a value");
-            if first.as_rule() == Rule::identifier {
-                (Some(name(&first)), self.expr(parts.next().expect("a named field has a value")))
+            fields.push(if first.as_rule() == Rule::identifier {
+                let value = self.expr(parts.next().expect("a named field has a value"));
+                EmitField { name: Some(name(&first)), value, column }
             } else {
-                (None, self.expr(first))
-            }
-        });
-        let fields = fields.collect();
+                EmitField { name: None, value: self.expr(first), column }
+            });
+        }
         Statement::Emit { name: record, fields, span }
     }
 
@@ -333,7 +339,7 @@ fn expectations(rules: &[Rule]) -> Vec<&'static str> {
             Rule::if_statement | Rule::emit_statement | Rule::assignment | Rule::angle_assignment => "a statement",
             Rule::postfix | Rule::member | Rule::index => continue,
             Rule::assign_op => "`=`",
-            Rule::emit_field => "a field",
+            Rule::emit_field | Rule::emit_more => "a field",
             Rule::EOI => "the end",
             _ => "an operator",
         };

@@ -106,6 +106,10 @@ struct Resolver<'a> {
     numbers: HashMap<String, usize>,
 }
 
+/// From so many system call tracepoints on, one raw program takes their place. Each tracepoint is a program to load and
+/// an event to attach, but any number of them costs the other system calls together less than a raw program does.
+const SET_FROM: usize = 8;
+
 /// A tracepoint that a clause is to be attached to.
 struct Found {
     category: String,
@@ -135,7 +139,7 @@ impl Resolver<'_> {
                 _ => self.unknown_provider(point, parts[0]),
             }
         }
-        self.gather(found, Uses::of(clause), &mut sites);
+        self.gather(found, &Uses::of(clause), &mut sites);
         Resolved { sites }
     }
 
@@ -238,36 +242,16 @@ impl Resolver<'_> {
     }
 
     /// Turns the tracepoints of a clause into sites.
-    fn gather(&mut self, mut found: Vec<Found>, uses: Uses, sites: &mut Vec<Site>) {
+    fn gather(&mut self, mut found: Vec<Found>, uses: &Uses, sites: &mut Vec<Site>) {
         let mut seen = std::collections::HashSet::new();
         found.retain(|found| seen.insert(format!("{}:{}", found.category, found.name)));
-        for exit in [false, true] {
-            let prefix = if exit { "sys_exit_" } else { "sys_enter_" };
-            let number = |found: &Found| match found.category.as_str() {
-                "syscalls" => self.facts.syscall_number(found.name.strip_prefix(prefix)?),
-                _ => None,
-            };
-            let rewrite = self.choice.rewrite && self.facts.x86_64() && found.len() > 1;
-            let rewrite = rewrite && self.facts.compat() != Compat::Unknown;
-            let (set, rest): (Vec<_>, Vec<_>) =
-                found.into_iter().map(|found| (number(&found).filter(|_| rewrite), found)).partition(|(number, _)| number.is_some());
-            found = rest.into_iter().map(|(_, found)| found).collect();
-            // One alone stays a tracepoint: it costs the other system calls less than a raw program would.
-            if set.len() < 2 {
-                found.extend(set.into_iter().map(|(_, found)| found));
-                continue;
-            }
-            let members = set.into_iter().map(|(number, found)| Member {
-                number: number.unwrap_or_default(),
-                fields: self.fields(&found, uses),
-                probe: self.number(format!("tracepoint:{}:{}", found.category, found.name)),
-            });
-            let members = Rc::new(members.collect());
-            sites.push(Site::SyscallSet { exit, members });
+        let rewrite = self.choice.rewrite && self.facts.x86_64();
+        if rewrite && found.len() >= SET_FROM && self.facts.compat() != Compat::Unknown {
+            found = self.gather_sets(found, uses, sites);
         }
         for found in found {
             let probe = self.number(format!("tracepoint:{}:{}", found.category, found.name));
-            let raw = found.category == "raw_syscalls" && self.choice.rewrite && self.facts.x86_64();
+            let raw = found.category == "raw_syscalls" && rewrite;
             sites.push(match found.name.as_str() {
                 "sys_enter" | "sys_exit" if raw => Site::RawSyscalls { probe, exit: found.name == "sys_exit" },
                 _ => {
@@ -278,7 +262,44 @@ impl Resolver<'_> {
         }
     }
 
-    fn fields(&self, found: &Found, uses: Uses) -> Vec<Field> {
+    /// Takes the system call tracepoints that are worth a set out of the others, which it gives back. A set's members
+    /// have the fields that the clause names at the same place, as its one plan reads them there.
+    fn gather_sets(&mut self, found: Vec<Found>, uses: &Uses, sites: &mut Vec<Site>) -> Vec<Found> {
+        let mut sets = Vec::<(bool, Vec<Option<Field>>, Vec<(u32, Found)>)>::new();
+        let mut rest = Vec::new();
+        for found in found {
+            let exit = found.name.starts_with("sys_exit_");
+            let name = found.name.strip_prefix(if exit { "sys_exit_" } else { "sys_enter_" });
+            let name = name.filter(|_| found.category == "syscalls");
+            let Some(number) = name.and_then(|name| self.facts.syscall_number(name)) else {
+                rest.push(found);
+                continue;
+            };
+            let fields = if uses.fields.is_empty() { Vec::new() } else { self.fields(&found, uses) };
+            let named = |name: &String| fields.iter().find(|field| field.name == *name).cloned();
+            let shape = uses.fields.iter().map(named).collect::<Vec<_>>();
+            match sets.iter_mut().find(|(other, same, _)| *other == exit && *same == shape) {
+                Some((_, _, members)) => members.push((number, found)),
+                None => sets.push((exit, shape, vec![(number, found)])),
+            }
+        }
+        for (exit, _, set) in sets {
+            if set.len() < SET_FROM {
+                rest.extend(set.into_iter().map(|(_, found)| found));
+                continue;
+            }
+            let members = set.into_iter().map(|(number, found)| Member {
+                number,
+                fields: self.fields(&found, uses),
+                probe: self.number(format!("tracepoint:{}:{}", found.category, found.name)),
+            });
+            let members = Rc::new(members.collect());
+            sites.push(Site::SyscallSet { exit, members });
+        }
+        rest
+    }
+
+    fn fields(&self, found: &Found, uses: &Uses) -> Vec<Field> {
         if !uses.args && !uses.nargs {
             return Vec::new();
         }

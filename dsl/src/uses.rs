@@ -3,10 +3,12 @@
 use crate::ast::{Block, Clause, Expr, ExprKind, Statement};
 
 /// What a clause uses.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Uses {
     /// `args`: the fields of its probes.
     pub args: bool,
+    /// The fields that it names.
+    pub fields: Vec<String>,
     /// `nargs`: how many there are.
     pub nargs: bool,
 }
@@ -36,7 +38,7 @@ impl Uses {
                     self.block(then);
                     self.block(otherwise);
                 }
-                Statement::Emit { fields, .. } => fields.iter().for_each(|(_, value)| self.expr(value)),
+                Statement::Emit { fields, .. } => fields.iter().for_each(|field| self.expr(&field.value)),
             }
         }
     }
@@ -49,7 +51,11 @@ impl Uses {
             }
             ExprKind::Int(_) | ExprKind::Str(_) | ExprKind::Var(_) => {}
             ExprKind::Map(_, many) | ExprKind::Call(_, many) => many.iter().for_each(|expr| self.expr(expr)),
-            ExprKind::Member(one, _) | ExprKind::Unary(_, one) | ExprKind::Step { target: one, .. } => self.expr(one),
+            ExprKind::Member(object, member) => {
+                self.fields.push(member.text.clone());
+                self.expr(object);
+            }
+            ExprKind::Unary(_, one) | ExprKind::Step { target: one, .. } => self.expr(one),
             ExprKind::Index(left, right) | ExprKind::Binary(_, left, right) => {
                 self.expr(left);
                 self.expr(right);

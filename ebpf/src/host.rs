@@ -11,7 +11,7 @@ use aya_ebpf::helpers::generated as bpf;
 use scope_common::arith::opaque;
 use scope_common::machine::Host;
 use scope_common::plan::{
-    Builtin, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, Op, REGISTERS, STACK_FRAME, Space,
+    Builtin, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME, Space,
 };
 
 use crate::{context, maps};
@@ -211,7 +211,8 @@ impl Host for Kernel {
         let to = self.at_scratch(off);
         let from = address as *const c_void;
         // A byte more than the limit, to tell a string that just fits from one that was cut.
-        let room = max + 1;
+        let max = u64::from(max) & (2 * MAX_STRING as u64 - 1);
+        let room = max as u32 + 1;
         // SAFETY: the verifier checks that the string's area lies inside the frame.
         let read = unsafe {
             if space == Space::User as u8 {
@@ -225,11 +226,11 @@ impl Host for Kernel {
             unsafe { to.cast::<[u8; 8]>().write_unaligned(FAULT) };
             return FAULT.len() as u64 - 1;
         }
-        if read as u64 > max as u64 {
+        if read as u64 > max {
             self.lose(Loss::CutString as u32);
             // SAFETY: inside the string's area.
             unsafe { to.add(max as usize - 1).write_volatile(0) };
-            return max as u64 - 1;
+            return max - 1;
         }
         read as u64 - 1
     }

@@ -86,7 +86,10 @@ impl Built {
 
     /// What the kernel made of each clause, by its number among the program's clauses.
     pub fn infos(&self) -> impl Iterator<Item = (usize, ProgramInfo)> {
-        self.loaded.iter().map(|loaded| (loaded.clause, loaded.info().unwrap_or_default()))
+        self.loaded.iter().flat_map(|loaded| {
+            let info = loaded.info().unwrap_or_default();
+            loaded.clauses.iter().map(move |clause| (*clause, info))
+        })
     }
 
     /// Runs the BEGIN clauses, then attaches all others.
@@ -97,8 +100,9 @@ impl Built {
         run_clauses(&self.program, &mut self.stage, |site| matches!(site, Site::Begin));
         let mut links = Vec::new();
         if self.stage.exit.is_none() {
-            for loaded in &self.loaded {
-                let site = &self.program.clauses[loaded.clause].site;
+            let sites = self.loaded.iter().flat_map(|loaded| loaded.clauses.iter().map(move |clause| (loaded, *clause)));
+            for (loaded, clause) in sites {
+                let site = &self.program.clauses[clause].site;
                 let tracefs = tracefs.ok_or_else(|| failed("looking for tracefs")(io::ErrorKind::NotFound.into()))?;
                 links.push(load::attach(loaded, site, tracefs)?);
             }

@@ -93,7 +93,11 @@ impl Stage {
                 Ok(())
             }
             Action::Emit { name, fields } => {
-                let values = fields.iter().map(|(label, argument)| (label.as_str(), self.argument(argument, record)));
+                let values = fields.iter().map(|field| output::Field {
+                    name: &field.name,
+                    value: self.argument(&field.value, record),
+                    column: field.column,
+                });
                 let values = values.collect::<Vec<_>>();
                 self.sink.record(name, &values)
             }

@@ -196,7 +196,7 @@ impl Checker<'_> {
         let (access, ty) = match self.site().clone() {
             Site::Tracepoint { fields, category, .. } => {
                 let Some(field) = fields.iter().find(|field| field.name == member.text) else {
-                    return self.unknown_field(member, &fields, None);
+                    return self.unknown_field(member, &fields);
                 };
                 self.tracepoint_field(field, category == "syscalls", span)?
             }
@@ -210,23 +210,15 @@ impl Checker<'_> {
                 }
                 _ => {
                     let names: &[&str] = if exit { &["id", "ret"] } else { &["id", "args"] };
-                    return self.no_such_field(member, names, None);
+                    return self.no_such_field(member, names);
                 }
             },
             Site::SyscallSet { exit, members } => {
-                if let Some(lacking) = members.iter().find(|known| known.fields.iter().all(|field| field.name != member.text)) {
-                    let probe = lacking.probe;
-                    return self.unknown_field(member, &lacking.fields.clone(), Some(probe));
-                }
-                let shapes = members.iter().map(|known| known.fields.iter().find(|field| field.name == member.text));
-                let fields = shapes.flatten().collect::<Vec<_>>();
-                let first = fields[0];
-                if fields.iter().any(|field| field.shape != first.shape || field.offset != first.offset) {
-                    let title = format!("`args.{}` differs between the probes of this clause", member.text);
-                    let error = Diagnostic::error("E0328", span, title, "");
-                    self.error(error.help("give each kind of probe a clause of its own"));
-                    return None;
-                }
+                // The members have what the clause names at the same place: the first stands for all.
+                let fields = members.first().map_or(&[][..], |member| &member.fields);
+                let Some(first) = fields.iter().find(|field| field.name == member.text) else {
+                    return self.unknown_field(member, fields);
+                };
                 self.set_field(first, exit, span)?
             }
             _ => {
@@ -281,17 +273,14 @@ impl Checker<'_> {
         Some((Access::SyscallArgument { index: index?, size, signed }, ty))
     }
 
-    fn unknown_field(&mut self, member: &Name, fields: &[Field], probe: Option<usize>) -> Option<Expr> {
+    fn unknown_field(&mut self, member: &Name, fields: &[Field]) -> Option<Expr> {
         let names = fields.iter().map(|field| field.name.as_str()).filter(|name| *name != "__syscall_nr").collect::<Vec<_>>();
-        self.no_such_field(member, &names, probe)
+        self.no_such_field(member, &names)
     }
 
-    fn no_such_field(&mut self, member: &Name, names: &[&str], probe: Option<usize>) -> Option<Expr> {
+    fn no_such_field(&mut self, member: &Name, names: &[&str]) -> Option<Expr> {
         let title = format!("unknown argument `{}`", member.text);
-        let label = match probe {
-            Some(_) => "not all probes of this clause have it",
-            None => "the probe has no such argument",
-        };
+        let label = format!("{} has no such argument", self.probe_name());
         let error = Diagnostic::error("E0329", member.span, title, label).suggest(&member.text, names.iter().copied());
         let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         self.error(match names {
@@ -299,6 +288,15 @@ impl Checker<'_> {
             _ => error.help(format!("the arguments are {list}")),
         });
         None
+    }
+
+    /// How an error calls the probe, or the first of a set.
+    fn probe_name(&self) -> String {
+        match self.site() {
+            Site::Tracepoint { category, name, .. } => format!("`{category}:{name}`"),
+            Site::RawSyscalls { exit, .. } => format!("`raw_syscalls:{}`", if *exit { "sys_exit" } else { "sys_enter" }),
+            _ => "the probe".to_owned(),
+        }
     }
 
     /// One number of an array: `args.args[0]`.

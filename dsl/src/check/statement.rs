@@ -1,7 +1,7 @@
 //! Statements: what a clause does.
 
 use crate::ast::{self, Binary, ExprKind as Ast, Name};
-use crate::checked::{Action, Expr, ExprKind, Place, Statement, Value};
+use crate::checked::{Action, Expr, ExprKind, Field, Place, Statement, Value};
 use crate::diagnostic::Diagnostic;
 use crate::functions::{Function, Role, Row};
 use crate::source::Span;
@@ -271,15 +271,15 @@ impl Checker<'_> {
         }
     }
 
-    fn emit(&mut self, name: &Name, fields: &[(Option<Name>, ast::Expr)], span: Span) -> Option<Statement> {
+    fn emit(&mut self, name: &Name, fields: &[ast::EmitField], span: Span) -> Option<Statement> {
         if fields.is_empty() {
             self.error(Diagnostic::error("E0310", span, "a record without fields", "expected `emit name { field, ... }`"));
             return None;
         }
         let mut record = Record::default();
-        let mut named = Vec::<(String, _)>::new();
+        let mut named = Vec::<Field>::new();
         let mut whole = true;
-        for (label, value) in fields {
+        for ast::EmitField { name: label, value, column } in fields {
             let label = match (label, &value.kind) {
                 (Some(label), _) => label.clone(),
                 (None, Ast::Ident(name)) => Name { text: name.clone(), span: value.span },
@@ -292,12 +292,12 @@ impl Checker<'_> {
                     continue;
                 }
             };
-            if named.iter().any(|(have, _)| *have == label.text) {
+            if named.iter().any(|have| have.name == label.text) {
                 self.error(Diagnostic::error("E0310", label.span, format!("two fields `{}`", label.text), "the second"));
                 whole = false;
             }
             match self.argument(value, &mut record) {
-                Some(argument) => named.push((label.text, argument)),
+                Some(value) => named.push(Field { name: label.text, value, column: *column }),
                 None => whole = false,
             }
         }

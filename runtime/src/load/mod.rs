@@ -64,17 +64,19 @@ impl LoadError {
     pub fn is_permission(&self) -> bool {
         let error = match self {
             LoadError::Map(MapError::CreateError { io_error, .. } | MapError::IoError(io_error)) => io_error,
-            LoadError::Program { error, .. } | LoadError::Attach { error, .. } => error,
+            LoadError::Attach { error, .. } => error,
+            // The verifier's own refusal is EACCES, with a log.
+            LoadError::Program { error, log, .. } if log.is_empty() => error,
             _ => return false,
         };
         error.kind() == io::ErrorKind::PermissionDenied
     }
 }
 
-/// A program in the kernel, for one clause at one site.
+/// A program in the kernel, for one clause at one site; at several, where their plans are the same.
 pub struct Loaded {
-    /// The number of the clause among the program's clauses.
-    pub clause: usize,
+    /// The numbers of the clauses among the program's clauses.
+    pub clauses: Vec<usize>,
     fd: OwnedFd,
     // The program holds its maps; these are kept for nothing but their descriptors during the load.
     _own: Vec<MapData>,
@@ -110,8 +112,26 @@ pub fn load(program: &Program, maps: &KernelMaps) -> Result<(Vec<Loaded>, usize)
         return Ok((Vec::new(), 0));
     }
     let template = Template::embedded()?;
-    let loaded = kernel.into_iter().map(|(index, clause)| load_one(&template, maps, index, clause));
-    Ok((loaded.collect::<Result<Vec<_>, _>>()?, template.len()))
+    let mut loaded = Vec::<Loaded>::new();
+    for (index, clause) in kernel {
+        let same = |have: &usize| {
+            let other = &program.clauses[*have];
+            other.plan == clause.plan && kind(&other.site) as u32 == kind(&clause.site) as u32
+        };
+        match loaded.iter_mut().find(|loaded| same(&loaded.clauses[0])) {
+            Some(loaded) => loaded.clauses.push(index),
+            None => loaded.push(load_one(&template, maps, index, clause)?),
+        }
+    }
+    Ok((loaded, template.len()))
+}
+
+/// The kind of program that a site takes.
+fn kind(site: &Site) -> bpf_prog_type {
+    match site {
+        Site::Tracepoint { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT,
+        _ => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
+    }
 }
 
 fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Clause) -> Result<Loaded, LoadError> {
@@ -130,12 +150,8 @@ fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Claus
         MapName::Epoch => maps.optional(maps.epoch.as_ref()),
         MapName::Slot(slot) => maps.optional(slots.get(&slot).copied()),
     });
-    let kind = match clause.site {
-        Site::Tracepoint { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT,
-        _ => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
-    };
-    match bpf::load_program(kind, "scope", &instructions, &template.license) {
-        Ok(fd) => Ok(Loaded { clause: index, fd, _own: [Some(rodata), scratch].into_iter().flatten().collect() }),
+    match bpf::load_program(kind(&clause.site), "scope", &instructions, &template.license) {
+        Ok(fd) => Ok(Loaded { clauses: vec![index], fd, _own: [Some(rodata), scratch].into_iter().flatten().collect() }),
         Err(Refused { error, log }) => {
             Err(LoadError::Program { clause: clause.source + 1, error, log, plan: clause.plan.to_string() })
         }

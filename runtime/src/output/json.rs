@@ -6,7 +6,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::value::{Bucket, Held, Value};
 
-use super::{Kind, Origin, Shown, Sink};
+use super::{Field, Kind, Origin, Shown, Sink};
 
 /// Writes JSON.
 pub struct Json {
@@ -68,9 +68,9 @@ impl Sink for Json {
         })
     }
 
-    fn record(&mut self, name: &str, fields: &[(&str, Value)]) -> io::Result<()> {
+    fn record(&mut self, name: &str, fields: &[Field<'_>]) -> io::Result<()> {
         self.line(name, |out| {
-            let fields = fields.iter().map(|(label, value)| (label.as_bytes().to_vec(), value));
+            let fields = fields.iter().map(|field| (field.name.as_bytes().to_vec(), &field.value));
             object(out, fields, |out, value| one(out, value))
         })
     }

@@ -32,6 +32,17 @@ pub struct Shown<'a> {
     pub entries: &'a [Entry],
 }
 
+/// A field of a structured record.
+#[derive(Debug)]
+pub struct Field<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its value.
+    pub value: Value,
+    /// Whether it is a column of the table.
+    pub column: bool,
+}
+
 /// What a map's entries are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -54,7 +65,7 @@ pub trait Sink {
     /// A map; `last` if the trace ends and all are printed.
     fn map(&mut self, map: &Shown<'_>, last: bool) -> io::Result<()>;
     /// A structured record.
-    fn record(&mut self, name: &str, fields: &[(&str, Value)]) -> io::Result<()>;
+    fn record(&mut self, name: &str, fields: &[Field<'_>]) -> io::Result<()>;
     /// Events were lost.
     fn lost(&mut self, events: u64) -> io::Result<()>;
     /// Hands all that was written on.

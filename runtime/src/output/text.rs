@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use crate::value::{Bucket, Entry, Held, Value};
 
-use super::{Origin, Shown, Sink};
+use super::{Field, Origin, Shown, Sink};
 
 /// Writes text.
 pub struct Text {
@@ -61,21 +61,23 @@ impl Sink for Text {
         Ok(())
     }
 
-    fn record(&mut self, name: &str, fields: &[(&str, Value)]) -> io::Result<()> {
+    fn record(&mut self, name: &str, fields: &[Field<'_>]) -> io::Result<()> {
+        let columns = || fields.iter().filter(|field| field.column);
         let known = self.headers.iter().position(|(known, _)| known == name);
         let index = match known {
             Some(index) => index,
             None => {
-                let widths = fields.iter().map(|(label, value)| width(value).max(label.len())).collect::<Vec<_>>();
-                let titles = fields.iter().map(|(label, _)| label.to_uppercase().into_bytes());
-                write_row(&mut self.out, titles, &widths)?;
+                let titles = columns().map(|field| title(name, field.name)).collect::<Vec<_>>();
+                let widths = columns().zip(&titles).map(|(field, title)| width(&field.value).max(title.len()));
+                let widths = widths.collect::<Vec<_>>();
+                write_row(&mut self.out, titles.into_iter().map(String::into_bytes), &widths)?;
                 self.headers.push((name.to_owned(), widths));
                 self.headers.len() - 1
             }
         };
-        let cells = fields.iter().map(|(_, value)| {
+        let cells = columns().map(|field| {
             let mut cell = Vec::new();
-            show(value, &mut cell);
+            show(&field.value, &mut cell);
             cell
         });
         write_row(&mut self.out, cells, &self.headers[index].1)
@@ -91,6 +93,12 @@ impl Sink for Text {
     }
 }
 
+/// The title of a column: the field's name, without the record's in front.
+fn title(record: &str, field: &str) -> String {
+    let short = field.strip_prefix(record).and_then(|rest| rest.strip_prefix('_')).filter(|rest| !rest.is_empty());
+    short.unwrap_or(field).to_uppercase()
+}
+
 /// How wide a column is: known from the first value's type, not from the values to come.
 fn width(value: &Value) -> usize {
     match value {
@@ -101,8 +109,8 @@ fn width(value: &Value) -> usize {
     }
 }
 
-fn write_row(out: &mut impl Write, cells: impl ExactSizeIterator<Item = Vec<u8>>, widths: &[usize]) -> io::Result<()> {
-    let last = cells.len() - 1;
+fn write_row(out: &mut impl Write, cells: impl Iterator<Item = Vec<u8>>, widths: &[usize]) -> io::Result<()> {
+    let last = widths.len().saturating_sub(1);
     for (index, cell) in cells.enumerate() {
         out.write_all(&cell)?;
         if index < last {
