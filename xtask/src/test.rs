@@ -1,0 +1,61 @@
+//! All tests, in the order in which a failure is cheapest to find.
+
+use anyhow::{Result, bail};
+
+use crate::ebpf::Proof;
+use crate::{cargo, ebpf, run, vm};
+
+/// Runs all tests; with `quick`, those of this kernel only.
+pub fn all(bless: bool, quick: bool) -> Result<()> {
+    build()?;
+    let mut unit = cargo();
+    unit.args(["test", "--quiet", "--workspace"]);
+    if bless {
+        unit.env("BLESS", "1");
+    }
+    step("unit and golden tests");
+    run(&mut unit)?;
+    step("live tests on this kernel");
+    live()?;
+    if quick {
+        println!("xtask: skipped as asked for: the other kernels, the rebuild of the eBPF program");
+        return Ok(());
+    }
+    step("the eBPF program is what its sources give");
+    let proof = ebpf::check()?;
+    if proof == Proof::Sources {
+        ebpf::with_rebuilt(|| {
+            build()?;
+            step("live tests of the rebuilt eBPF program");
+            live()
+        })?;
+        build()?;
+    }
+    for kernel in vm::KERNELS {
+        step(&format!("live tests on Linux {}", kernel.version));
+        let status = vm::run(kernel, &["live", "--scope", "/bin/scope"])?;
+        if status != 0 {
+            bail!("the live tests failed on Linux {}", kernel.version);
+        }
+    }
+    println!("xtask: all tests passed, nothing was skipped");
+    Ok(())
+}
+
+fn step(name: &str) {
+    println!("xtask: {name}");
+}
+
+/// Builds what the live tests run.
+pub fn build() -> Result<()> {
+    run_cargo(&["build", "--quiet", "--release", "--package", "scope", "--package", "scope-tests"])
+}
+
+fn run_cargo(arguments: &[&str]) -> Result<()> {
+    run(cargo().args(arguments))
+}
+
+fn live() -> Result<()> {
+    let release = crate::root().join("target/release");
+    run(std::process::Command::new(release.join("live")).arg("--scope").arg(release.join("scope")))
+}

@@ -1,0 +1,127 @@
+//! Other kernels: Debian's, booted in QEMU with an initramfs that runs one command.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{output, packages, root, run as execute, test};
+
+/// A kernel that the tests run on.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel {
+    /// What people call it.
+    pub version: &'static str,
+    prefix: &'static str,
+    suffix: &'static str,
+}
+
+/// The kernels. The archive's names change with every security update, so the newest that fits is taken.
+pub const KERNELS: [Kernel; 2] = [
+    Kernel { version: "6.1", prefix: "linux-image-6.1.", suffix: "-cloud-amd64" },
+    Kernel { version: "6.12", prefix: "linux-image-6.12.", suffix: "-cloud-amd64" },
+];
+
+/// Runs one command on a kernel, for `cargo xtask vm`.
+pub fn run_one(version: &str, command: &[String]) -> Result<()> {
+    let kernel = KERNELS.into_iter().find(|kernel| kernel.version == version);
+    let kernel = kernel.with_context(|| format!("no kernel {version}; there are {}", KERNELS.map(|kernel| kernel.version).join(", ")))?;
+    test::build()?;
+    let status = run(kernel, &command.iter().map(String::as_str).collect::<Vec<_>>())?;
+    std::process::exit(status);
+}
+
+/// Boots a kernel, runs a command there as root and gives its exit status.
+pub fn run(kernel: Kernel, command: &[&str]) -> Result<i32> {
+    packages::need("/usr/bin/qemu-system-x86_64", &["qemu-system-x86"])?;
+    packages::need("/bin/busybox", &["busybox-static"])?;
+    packages::need("/usr/bin/cpio", &["cpio"])?;
+    let image = image(kernel)?;
+    let initramfs = initramfs(kernel, command)?;
+    let mut qemu = Command::new("qemu-system-x86_64");
+    // Without hardware virtualisation, which a build machine may lack; the guest is slow, but the same everywhere.
+    qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1G", "-smp", "2", "-nographic", "-no-reboot", "-nodefaults"]);
+    qemu.args(["-serial", "stdio"]).arg("-kernel").arg(image).arg("-initrd").arg(initramfs);
+    qemu.args(["-append", "console=ttyS0 quiet panic=-1"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut guest = qemu.spawn().context("starting QEMU")?;
+    let mut status = None;
+    let console = std::io::BufReader::new(guest.stdout.take().expect("the console is piped"));
+    for line in std::io::BufRead::lines(console) {
+        let line = line?;
+        match line.trim_end().strip_prefix("xtask-status ") {
+            Some(code) => status = code.parse().ok(),
+            None => println!("{}", line.trim_end_matches('\r')),
+        }
+    }
+    guest.wait()?;
+    status.context("the guest ended without a status")
+}
+
+fn work() -> PathBuf {
+    root().join("target/vm")
+}
+
+/// Fetches a kernel, once.
+fn image(kernel: Kernel) -> Result<PathBuf> {
+    let directory = work().join(kernel.version);
+    let find = || -> Option<PathBuf> {
+        let mut files = fs::read_dir(directory.join("boot")).ok()?.flatten().map(|entry| entry.path());
+        files.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-")))
+    };
+    if let Some(image) = find() {
+        return Ok(image);
+    }
+    let package = packages::newest(kernel.prefix, kernel.suffix)?;
+    println!("xtask: fetching {package}");
+    fs::create_dir_all(&directory)?;
+    packages::unpack(&package, &directory)?;
+    find().with_context(|| format!("{package} holds no kernel"))
+}
+
+/// Packs an initramfs: busybox, scope, the live tests and the libraries that they need.
+fn initramfs(kernel: Kernel, command: &[&str]) -> Result<PathBuf> {
+    let tree = work().join(format!("{}-root", kernel.version));
+    if tree.exists() {
+        fs::remove_dir_all(&tree)?;
+    }
+    for directory in ["bin", "proc", "sys", "dev", "tmp", "etc"] {
+        fs::create_dir_all(tree.join(directory))?;
+    }
+    fs::copy("/bin/busybox", tree.join("bin/busybox"))?;
+    for applet in ["sh", "cat", "ls", "sleep", "true", "false", "echo", "head"] {
+        std::os::unix::fs::symlink("busybox", tree.join("bin").join(applet))?;
+    }
+    for program in ["scope", "live"] {
+        let from = root().join("target/release").join(program);
+        fs::copy(&from, tree.join("bin").join(program))?;
+        copy_libraries(&from, &tree)?;
+    }
+    let words = command.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect::<Vec<_>>().join(" ");
+    let init = format!(
+        "#!/bin/sh\nexport PATH=/bin HOME=/ TERM=dumb RUST_BACKTRACE=1\n\
+         busybox mount -t devtmpfs devtmpfs /dev\nbusybox mount -t proc proc /proc\nbusybox mount -t sysfs sysfs /sys\n\
+         busybox mount -t tmpfs tmpfs /tmp\nbusybox ip link set lo up 2>/dev/null\n\
+         {words}\necho \"xtask-status $?\"\nbusybox poweroff -f\n"
+    );
+    fs::write(tree.join("init"), init)?;
+    fs::set_permissions(tree.join("init"), fs::Permissions::from_mode(0o755))?;
+    let archive = work().join(format!("{}-initramfs", kernel.version));
+    let pack = format!("cd '{}' && find . | cpio -o -H newc --quiet > '{}'", tree.display(), archive.display());
+    execute(Command::new("sh").arg("-c").arg(pack))?;
+    Ok(archive)
+}
+
+/// Copies the shared libraries of a program, as `ldd` names them.
+fn copy_libraries(program: &Path, tree: &Path) -> Result<()> {
+    let listed = output(Command::new("ldd").arg(program))?;
+    for path in listed.split_whitespace().filter(|word| word.starts_with('/')) {
+        let to = tree.join(&path[1..]);
+        fs::create_dir_all(to.parent().context("a library lies in a directory")?)?;
+        if fs::copy(path, &to).is_err() {
+            bail!("can't copy {path}");
+        }
+    }
+    Ok(())
+}
