@@ -1,4 +1,4 @@
-//! The register machine: one bounded loop over a plan's ops, generic over the [`Host`] it runs on.
+//! The register machine: one loop over a plan's ops, generic over the [`Host`] it runs on.
 //!
 //! The kernel program instantiates it with BPF helpers, the runtime with ordinary memory and the map system calls,
 //! so a clause means the same wherever it runs. In the kernel the plan is a frozen constant: the verifier follows
@@ -8,16 +8,20 @@
 //! and that jumps stay inside the plan is proven before, by `dsl`'s plan verifier, and once more by the kernel's.
 
 use crate::arith::alu;
-use crate::plan::{Code, Loss, MAX_OPS, Op};
+use crate::plan::{Code, Loss, Op};
 
 /// What a plan runs on: registers, a frame of memory, a context, maps, and somewhere to send records.
 ///
 /// All offsets and sizes are in bytes; every multi-byte number is in the machine's own byte order.
 pub trait Host {
-    /// Reads the first word of op `pc`.
-    fn word(&self, pc: usize) -> u64;
-    /// Reads the immediate of op `pc`.
-    fn imm(&self, pc: usize) -> u64;
+    /// Goes to an op of the plan.
+    fn jump(&mut self, op: u32);
+    /// Goes to the op behind the current one.
+    fn advance(&mut self);
+    /// Reads the first word of the current op.
+    fn word(&self) -> u64;
+    /// Reads the immediate of the current op.
+    fn imm(&self) -> u64;
     /// Reads entry `index` of the table of `entries` 32-bit numbers at `off` of the plan's data.
     fn table(&self, off: u32, entries: u64, index: u64) -> u64;
     /// Reads a register.
@@ -63,39 +67,46 @@ pub trait Host {
 /// Runs the host's plan to its end.
 #[inline(always)]
 pub fn run<H: Host>(host: &mut H) {
-    let mut pc = 0usize;
-    while pc < MAX_OPS {
-        let op = Op { word: host.word(pc), imm: 0 };
+    host.jump(0);
+    // No bound is needed: jumps of a plan go forward and its last op ends it, which the kernel's verifier sees as it
+    // follows them.
+    loop {
+        let op = Op { word: host.word(), imm: 0 };
         let code = op.code();
         // The immediate is fetched only by the arms that use it: a load less for the others.
         macro_rules! imm {
             () => {
-                host.imm(pc)
+                host.imm()
+            };
+        }
+        macro_rules! operand {
+            ($operand:expr) => {
+                if $operand & Op::BUILTIN != 0 { host.builtin($operand & !Op::BUILTIN) } else { host.reg($operand) }
             };
         }
         macro_rules! rhs {
             () => {
-                if op.b() == Op::IMM { imm!() } else { host.reg(op.b()) }
+                if op.b() == Op::IMM { imm!() } else { operand!(op.b()) }
             };
         }
         if code == Code::End as u8 {
             return;
         } else if code == Code::Jump as u8 {
-            pc = op.off() as usize;
+            host.jump(op.off());
             continue;
         } else if code == Code::JumpIf as u8 {
-            let (left, right) = (host.reg(op.a()), rhs!());
+            let (left, right) = (operand!(op.a()), rhs!());
             if alu(op.dst(), left, right) != 0 {
-                pc = op.off() as usize;
+                if op.off() == Op::TO_END {
+                    return;
+                }
+                host.jump(op.off());
                 continue;
             }
         } else if code == Code::Alu as u8 {
             let right = rhs!();
-            let left = if op.a() == Op::NONE { 0 } else { host.reg(op.a()) };
+            let left = if op.a() == Op::NONE { 0 } else { operand!(op.a()) };
             host.set_reg(op.dst(), alu(op.off() as u8, left, right));
-        } else if code == Code::Get as u8 {
-            let value = host.builtin(op.off() as u8);
-            host.set_reg(op.dst(), value);
         } else if code == Code::Context as u8 {
             let value = host.context(op.off(), op.b());
             host.set_reg(op.dst(), value);
@@ -139,7 +150,7 @@ pub fn run<H: Host>(host: &mut H) {
             if !host.open(op.a(), op.b() == 1, op.off()) {
                 let imm = imm!();
                 host.lose((imm >> 32) as u32);
-                pc = imm as u32 as usize;
+                host.jump(imm as u32);
                 continue;
             }
         } else if code == Code::Delete as u8 {
@@ -193,7 +204,7 @@ pub fn run<H: Host>(host: &mut H) {
         } else {
             return;
         }
-        pc += 1;
+        host.advance();
     }
 }
 

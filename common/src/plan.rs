@@ -24,7 +24,8 @@ pub const MAX_CONTEXT: usize = 512;
 /// The longest string a plan can read, the final NUL included.
 pub const MAX_STRING: usize = 1024;
 
-/// What an op does. Operands are named as in [`Op`]; `rhs` is register `b`, or `imm` if `b` is [`Op::IMM`].
+/// What an op does. Operands are named as in [`Op`]. `lhs` is the operand `a` and `rhs` the operand `b`: a register, a
+/// builtin ([`Op::builtin`]), or for `b` the immediate ([`Op::IMM`]).
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -32,12 +33,10 @@ pub enum Code {
     End = 0,
     /// `pc = off`.
     Jump,
-    /// `if alu[dst](r[a], rhs) != 0 { pc = off }`.
+    /// `if alu[dst](lhs, rhs) != 0 { pc = off }`; the clause ends if `off` is [`Op::TO_END`].
     JumpIf,
-    /// `r[dst] = alu[off](r[a], rhs)`.
+    /// `r[dst] = alu[off](lhs, rhs)`.
     Alu,
-    /// `r[dst] = ` the builtin `off`, a [`Builtin`].
-    Get,
     /// `r[dst] = ` the context's word at byte `off`, of `b` bytes (8, or 4 zero-extended).
     Context,
     /// `r[dst] = ` the number of `b` bytes (1, 2, 4, 8; zero-extended) at address `r[a] + off`, of the memory that
@@ -90,14 +89,18 @@ pub enum Code {
     Emit,
 }
 
-/// What [`Code::Get`] reads.
+/// A value that the host knows.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Builtin {
-    /// The process id (thread group id) in the high 32 bits, the thread id in the low.
-    PidTid = 0,
-    /// The group id in the high 32 bits, the user id in the low.
-    GidUid,
+    /// The process id: the kernel's thread group id.
+    Pid = 0,
+    /// The thread id.
+    Tid,
+    /// The user id.
+    Uid,
+    /// The group id.
+    Gid,
     /// Nanoseconds since boot, suspend included.
     Nsecs,
     /// The number of the CPU.
@@ -156,6 +159,16 @@ impl Op {
     pub const IMM: u8 = 0xff;
     /// In place of a register: none.
     pub const NONE: u8 = 0xfe;
+    /// In place of a target: the clause ends.
+    pub const TO_END: u32 = 0xffff;
+    /// Set in an operand that is a builtin.
+    pub const BUILTIN: u8 = 0x80;
+
+    /// In place of a register: a builtin.
+    #[must_use]
+    pub const fn builtin(builtin: Builtin) -> u8 {
+        Op::BUILTIN | builtin as u8
+    }
 
     /// Makes an op of its five operands.
     #[must_use]

@@ -134,7 +134,7 @@ impl fmt::Display for Shown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let op = self.0;
         let (dst, a, off, imm) = (op.dst(), op.a(), op.off(), op.imm);
-        let rhs = if op.b() == Op::IMM { number(imm) } else { format!("r{}", op.b()) };
+        let (lhs, rhs) = (operand(op.a()), if op.b() == Op::IMM { number(imm) } else { operand(op.b()) });
         let alu = |code: u8| ALUS.get(code as usize).map_or("?".to_owned(), |alu| format!("{alu:?}").to_lowercase());
         let slot = if op.b() == 1 { format!("m{a}/m{}", a + 1) } else { format!("m{a}") };
         let (low, high) = (imm as u32, imm >> 32);
@@ -142,10 +142,12 @@ impl fmt::Display for Shown {
         match code {
             Code::End => write!(out, "end"),
             Code::Jump => write!(out, "jump      {off}"),
-            Code::JumpIf => write!(out, "jump-if   {} r{a}, {rhs} -> {off}", alu(dst)),
+            Code::JumpIf => {
+                let target = if off == Op::TO_END { "end".to_owned() } else { off.to_string() };
+                write!(out, "jump-if   {} {lhs}, {rhs} -> {target}", alu(dst))
+            }
             Code::Alu if off == 0 => write!(out, "move      r{dst} = {rhs}"),
-            Code::Alu => write!(out, "{:<9} r{dst} = r{a}, {rhs}", alu(off as u8)),
-            Code::Get => write!(out, "get       r{dst} = {}", BUILTINS.get(off as usize).unwrap_or(&"?")),
+            Code::Alu => write!(out, "{:<9} r{dst} = {lhs}, {rhs}", alu(off as u8)),
             Code::Context => write!(out, "context   r{dst} = [{off}; {}]", op.b()),
             Code::Peek => write!(out, "peek      r{dst} = {}[r{a} + {off}; {}]", space(imm), op.b()),
             Code::Table => write!(out, "table     r{dst} = data[{off} + 4 * (r{a} % {imm})]"),
@@ -177,7 +179,15 @@ impl fmt::Display for Shown {
     }
 }
 
-const BUILTINS: [&str; 6] = ["pid-tid", "gid-uid", "nsecs", "cpu", "context", "task"];
+const BUILTINS: [&str; 8] = ["pid", "tid", "uid", "gid", "nsecs", "cpu", "context", "task"];
+
+/// A register or a builtin.
+fn operand(operand: u8) -> String {
+    if operand & Op::BUILTIN == 0 {
+        return format!("r{operand}");
+    }
+    BUILTINS.get((operand & !Op::BUILTIN) as usize).map_or("?".to_owned(), |name| (*name).to_owned())
+}
 
 fn space(space: u64) -> &'static str {
     if space == 1 { "user" } else { "kernel" }
@@ -190,12 +200,11 @@ fn number(value: u64) -> String {
 /// The code with this number.
 #[must_use]
 pub fn code(number: u8) -> Option<Code> {
-    const CODES: [Code; 27] = [
+    const CODES: [Code; 26] = [
         Code::End,
         Code::Jump,
         Code::JumpIf,
         Code::Alu,
-        Code::Get,
         Code::Context,
         Code::Peek,
         Code::Table,

@@ -3,7 +3,7 @@
 //! A plan that fails is a bug of the lowering, never of a script.
 
 use scope_common::arith::ALUS;
-use scope_common::plan::{Code, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME};
+use scope_common::plan::{Builtin, Code, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME};
 
 use crate::program::{Map, Plan, code};
 
@@ -76,19 +76,18 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
             Code::Jump => return Ok(vec![(off, self.known.clone())]),
             Code::JumpIf => {
                 self.alu(op.dst())?;
-                self.read(op.a())?;
+                self.operand(op.a())?;
                 self.rhs()?;
-                return Ok(self.branches(at, off));
+                return Ok(self.branches(at, op.off()));
             }
             Code::Alu => {
                 self.alu(off as u8)?;
                 if op.a() != Op::NONE {
-                    self.read(op.a())?;
+                    self.operand(op.a())?;
                 }
                 self.rhs()?;
                 self.write(op.dst())?;
             }
-            Code::Get => self.write(op.dst())?,
             Code::Context => {
                 let bytes = usize::from(op.b());
                 if !matches!(bytes, 4 | 8) || off % bytes != 0 || off + bytes > MAX_CONTEXT {
@@ -187,7 +186,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
     }
 
     /// The two ways of a jump; a test of what a find gave tells whether there is a value on each.
-    fn branches(&self, at: usize, target: usize) -> Ways {
+    fn branches(&self, at: usize, target: u32) -> Ways {
         let (mut taken, mut on) = (self.known.clone(), self.known.clone());
         if let Some((register, size)) = self.known.found
             && self.op.a() == register
@@ -198,7 +197,8 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
             on.value = size;
             taken.value = 0;
         }
-        vec![(target, taken), (at + 1, on)]
+        let taken = (target != Op::TO_END).then_some((target as usize, taken));
+        taken.into_iter().chain([(at + 1, on)]).collect()
     }
 
     fn alu(&self, code: u8) -> Result<(), String> {
@@ -213,7 +213,14 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
     }
 
     fn rhs(&self) -> Result<(), String> {
-        if self.op.b() == Op::IMM { Ok(()) } else { self.read(self.op.b()) }
+        if self.op.b() == Op::IMM { Ok(()) } else { self.operand(self.op.b()) }
+    }
+
+    fn operand(&self, operand: u8) -> Result<(), String> {
+        match operand & !Op::BUILTIN {
+            builtin if operand & Op::BUILTIN != 0 && builtin <= Builtin::Task as u8 => Ok(()),
+            _ => self.read(operand),
+        }
     }
 
     fn write(&mut self, register: u8) -> Result<(), String> {
@@ -265,13 +272,13 @@ mod tests {
 
     #[test]
     fn registers_are_written_before_they_are_read() {
-        let get = Op::new(Code::Get, 1, 0, 0, 0, 0);
+        let get = Op::new(Code::Alu, 1, Op::NONE, Op::IMM, 0, 7);
         let store = Op::new(Code::Store, 0, 0, 1, 0, 0);
         assert_eq!(check(&[get, store, END]), Ok(()));
         assert!(check(&[store, END]).unwrap_err().contains("r1 is read"));
         // On one way only.
         let skip = Op::new(Code::JumpIf, Alu::Eq as u8, 0, Op::IMM, 3, 0);
-        let zero = Op::new(Code::Get, 0, 0, 0, 0, 0);
+        let zero = Op::new(Code::Alu, 0, Op::NONE, Op::builtin(Builtin::Pid), 0, 0);
         assert!(check(&[zero, skip, get, store, END]).unwrap_err().contains("op 3: r1 is read"));
     }
 

@@ -24,6 +24,8 @@ static PLAN: Image = Image::EMPTY;
 /// The machine's state for one run of a clause.
 pub struct Kernel {
     context: *mut c_void,
+    /// The current op: its address, so that no index has to be turned into one for each step.
+    op: *const u64,
     // Not initialised: a plan writes a register before it reads it, and the verifier checks that.
     registers: MaybeUninit<[u64; REGISTERS]>,
     frame: MaybeUninit<[u64; STACK_FRAME / 8]>,
@@ -42,6 +44,7 @@ impl Kernel {
         }
         let mut host = Kernel {
             context,
+            op: (&raw const PLAN.ops).cast(),
             registers: MaybeUninit::uninit(),
             frame: MaybeUninit::uninit(),
             scratch: core::ptr::null_mut(),
@@ -94,15 +97,25 @@ impl Kernel {
 
 impl Host for Kernel {
     #[inline(always)]
-    fn word(&self, pc: usize) -> u64 {
-        // SAFETY: the index is masked.
-        unsafe { read_volatile((&raw const PLAN.ops).cast::<Op>().add(pc & (MAX_OPS - 1)).cast::<u64>()) }
+    fn jump(&mut self, op: u32) {
+        self.op = (&raw const PLAN.ops).cast::<Op>().wrapping_add(op as usize & (MAX_OPS - 1)).cast();
     }
 
     #[inline(always)]
-    fn imm(&self, pc: usize) -> u64 {
-        // SAFETY: the index is masked.
-        unsafe { read_volatile((&raw const PLAN.ops).cast::<Op>().add(pc & (MAX_OPS - 1)).cast::<u64>().add(1)) }
+    fn advance(&mut self) {
+        self.op = self.op.wrapping_add(size_of::<Op>() / 8);
+    }
+
+    #[inline(always)]
+    fn word(&self) -> u64 {
+        // SAFETY: the plan's jumps stay inside, and its last op ends it; the verifier checks the bounds.
+        unsafe { read_volatile(self.op) }
+    }
+
+    #[inline(always)]
+    fn imm(&self) -> u64 {
+        // SAFETY: as in `word`.
+        unsafe { read_volatile(self.op.add(1)) }
     }
 
     #[inline(always)]
@@ -135,8 +148,10 @@ impl Host for Kernel {
         // SAFETY: helpers without arguments.
         unsafe {
         builtins! {
-            PidTid => bpf::bpf_get_current_pid_tgid(),
-            GidUid => bpf::bpf_get_current_uid_gid(),
+            Pid => bpf::bpf_get_current_pid_tgid() >> 32,
+            Tid => bpf::bpf_get_current_pid_tgid() & 0xffff_ffff,
+            Uid => bpf::bpf_get_current_uid_gid() & 0xffff_ffff,
+            Gid => bpf::bpf_get_current_uid_gid() >> 32,
             Nsecs => bpf::bpf_ktime_get_boot_ns(),
             Cpu => u64::from(bpf::bpf_get_smp_processor_id()),
             ContextAddress => self.context as u64,
@@ -318,13 +333,10 @@ impl Host for Kernel {
 
     #[inline(always)]
     fn lose(&mut self, loss: u32) {
-        let index = if loss < LOSSES as u32 { loss } else { 0 };
-        // SAFETY: the key is a whole index.
-        unsafe {
-            let counter = bpf::bpf_map_lookup_elem(maps::LOSSES.handle(), (&raw const index).cast()).cast::<u64>();
-            if !counter.is_null() {
-                atomic_add(counter, 1);
-            }
+        let counters = maps::only(&maps::LOSSES).cast::<u64>();
+        if !counters.is_null() && (loss as usize) < LOSSES {
+            // SAFETY: the index is checked.
+            unsafe { atomic_add(counters.add(loss as usize), 1) };
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use scope_common::arith::alu;
 use scope_common::machine::{Host, run};
-use scope_common::plan::{Builtin, FAULT, Op, REGISTERS};
+use scope_common::plan::{Builtin, FAULT, REGISTERS};
 use scope_dsl::program::Plan;
 
 use crate::kernel::process;
@@ -20,16 +20,12 @@ pub trait World {
 
 /// The task and the time that a clause sees, and what memory it can read.
 pub trait Surroundings {
-    /// The process id in the high 32 bits, the thread id in the low.
-    fn pid_tid(&self) -> u64;
-    /// The group id in the high 32 bits, the user id in the low.
-    fn gid_uid(&self) -> u64;
+    /// The current task.
+    fn task(&self) -> Task;
     /// Nanoseconds since boot.
     fn nsecs(&self) -> u64;
     /// The number of the CPU.
     fn cpu(&self) -> u64;
-    /// The task's name.
-    fn comm(&self) -> [u8; 16];
     /// The context.
     fn context(&self) -> &[u8] {
         &[]
@@ -43,42 +39,35 @@ pub trait Surroundings {
 /// Runs a plan in userspace.
 pub fn execute(plan: &Plan, surroundings: &dyn Surroundings, world: &mut dyn World) {
     let frame = vec![0; plan.frame];
-    let mut host = User { plan, surroundings, world, registers: [0; REGISTERS], frame, cursor: None, value: Vec::new() };
+    let mut host = User { plan, surroundings, world, op: 0, registers: [0; REGISTERS], frame, cursor: None, value: Vec::new() };
     run(&mut host);
 }
 
+/// A task, as the builtins show it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Task {
+    /// The process id.
+    pub pid: u32,
+    /// The thread id.
+    pub tid: u32,
+    /// The user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+    /// The name, padded with NULs.
+    pub comm: [u8; 16],
+}
+
 /// This process, now.
-pub struct Here {
-    comm: [u8; 16],
-}
-
-impl Here {
-    /// Knows this process.
-    #[must_use]
-    pub fn new() -> Here {
-        let mut comm = [0; 16];
-        comm[..5].copy_from_slice(b"scope");
-        Here { comm }
-    }
-}
-
-impl Default for Here {
-    fn default() -> Here {
-        Here::new()
-    }
-}
+pub struct Here;
 
 impl Surroundings for Here {
-    fn pid_tid(&self) -> u64 {
+    fn task(&self) -> Task {
+        let mut comm = [0; 16];
+        comm[..5].copy_from_slice(b"scope");
         // SAFETY: calls without arguments.
-        let tid = unsafe { libc::gettid() } as u32;
-        u64::from(std::process::id()) << 32 | u64::from(tid)
-    }
-
-    fn gid_uid(&self) -> u64 {
-        // SAFETY: calls without arguments.
-        let (gid, uid) = unsafe { (libc::getgid(), libc::getuid()) };
-        u64::from(gid) << 32 | u64::from(uid)
+        let (tid, uid, gid) = unsafe { (libc::gettid() as u32, libc::getuid(), libc::getgid()) };
+        Task { pid: std::process::id(), tid, uid, gid, comm }
     }
 
     fn nsecs(&self) -> u64 {
@@ -89,10 +78,6 @@ impl Surroundings for Here {
         // SAFETY: a call without arguments.
         unsafe { libc::sched_getcpu() as u64 }
     }
-
-    fn comm(&self) -> [u8; 16] {
-        self.comm
-    }
 }
 
 /// The machine's state for one run of a clause.
@@ -100,6 +85,7 @@ struct User<'a> {
     plan: &'a Plan,
     surroundings: &'a dyn Surroundings,
     world: &'a mut dyn World,
+    op: usize,
     registers: [u64; REGISTERS],
     frame: Vec<u8>,
     /// The map and key of the entry that is written; none if it is only read.
@@ -108,10 +94,6 @@ struct User<'a> {
 }
 
 impl User<'_> {
-    fn op(&self, pc: usize) -> Op {
-        self.plan.ops[pc]
-    }
-
     fn key(&mut self, slot: u8, key: u32) -> (usize, Key) {
         let map = self.plan.slots[slot as usize];
         let size = self.world.tables().map(map).storage.key_size;
@@ -135,12 +117,20 @@ impl User<'_> {
 }
 
 impl Host for User<'_> {
-    fn word(&self, pc: usize) -> u64 {
-        self.op(pc).word
+    fn jump(&mut self, op: u32) {
+        self.op = op as usize;
     }
 
-    fn imm(&self, pc: usize) -> u64 {
-        self.op(pc).imm
+    fn advance(&mut self) {
+        self.op += 1;
+    }
+
+    fn word(&self) -> u64 {
+        self.plan.ops[self.op].word
+    }
+
+    fn imm(&self) -> u64 {
+        self.plan.ops[self.op].imm
     }
 
     fn table(&self, off: u32, entries: u64, index: u64) -> u64 {
@@ -159,8 +149,10 @@ impl Host for User<'_> {
     fn builtin(&mut self, builtin: u8) -> u64 {
         let is = |wanted: Builtin| builtin == wanted as u8;
         match () {
-            () if is(Builtin::PidTid) => self.surroundings.pid_tid(),
-            () if is(Builtin::GidUid) => self.surroundings.gid_uid(),
+            () if is(Builtin::Pid) => self.surroundings.task().pid.into(),
+            () if is(Builtin::Tid) => self.surroundings.task().tid.into(),
+            () if is(Builtin::Uid) => self.surroundings.task().uid.into(),
+            () if is(Builtin::Gid) => self.surroundings.task().gid.into(),
             () if is(Builtin::Nsecs) => self.surroundings.nsecs(),
             () if is(Builtin::Cpu) => self.surroundings.cpu(),
             () => 0,
@@ -203,7 +195,7 @@ impl Host for User<'_> {
 
     fn comm(&mut self, off: u32) {
         let at = off as usize;
-        self.frame[at..at + 16].copy_from_slice(&self.surroundings.comm());
+        self.frame[at..at + 16].copy_from_slice(&self.surroundings.task().comm);
     }
 
     fn string(&mut self, off: u64, address: u64, max: u32, _space: u8) -> u64 {

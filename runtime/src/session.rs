@@ -115,7 +115,7 @@ impl Built {
 fn run_clauses(program: &Program, stage: &mut Stage, which: impl Fn(&Site) -> bool) {
     for clause in program.clauses.iter().filter(|clause| which(&clause.site)) {
         stage.tables.begin();
-        host::execute(&clause.plan, &Here::new(), stage);
+        host::execute(&clause.plan, &Here, stage);
     }
 }
 
@@ -247,7 +247,7 @@ impl Attached {
                 return;
             }
             self.built.stage.tables.begin();
-            host::execute(&self.built.program.clauses[timer.clause].plan, &Here::new(), &mut self.built.stage);
+            host::execute(&self.built.program.clauses[timer.clause].plan, &Here, &mut self.built.stage);
             timer.next += timer.period;
             // After a standstill, the missed ticks are not made up for.
             if timer.next <= now {

@@ -267,19 +267,16 @@ impl Tables {
         self.drain()
     }
 
-    /// The loss counters, summed over the CPUs; entries that found a map full here are added.
+    /// The loss counters; entries that found a map full here are added.
     ///
     /// # Errors
     /// If the kernel can't be read.
     pub fn losses(&self) -> io::Result<Vec<u64>> {
         let mut losses = vec![0u64; LOSSES];
         if let Some(kernel) = &self.kernel {
-            let mut values = vec![0; 8 * kernel.cpus];
-            for (index, loss) in losses.iter_mut().enumerate() {
-                if bpf::lookup(fd(&kernel.maps.losses), &(index as u32).to_ne_bytes(), &mut values)? {
-                    *loss = words(&values).iter().sum();
-                }
-            }
+            let mut counters = vec![0; 8 * LOSSES];
+            bpf::lookup(fd(&kernel.maps.losses), &[0; 4], &mut counters)?;
+            losses = words(&counters);
         }
         for (map, table) in self.tables.iter().enumerate() {
             losses[scope_common::machine::map_full(map) as usize] += table.full;

@@ -19,6 +19,7 @@ const SOURCES: [&str; 6] =
 struct Toolchain {
     rustc: PathBuf,
     version: String,
+    llvm_major: String,
     linker: String,
 }
 
@@ -103,7 +104,7 @@ impl Toolchain {
         let llvm = verbose.lines().find_map(|line| line.strip_prefix("LLVM version: "));
         let llvm = llvm.and_then(|version| version.split('.').next()).context("rustc does not name its LLVM")?;
         let linker = Self::linker(llvm)?;
-        Ok(Toolchain { rustc, version, linker })
+        Ok(Toolchain { rustc, version, llvm_major: llvm.to_owned(), linker })
     }
 
     fn nightly() -> Option<PathBuf> {
@@ -131,14 +132,17 @@ impl Toolchain {
         Ok(version(&own)?.trim().to_owned())
     }
 
+    /// The version of the LLVM that the linker optimises with, to the last digit.
+    fn llvm(&self) -> Result<String> {
+        let config = format!("/usr/lib/llvm-{}/bin/llvm-config", self.llvm_major);
+        Ok(output(Command::new(config).arg("--version"))?.trim().to_owned())
+    }
+
     /// Builds the objects; gives their names and bytes.
     fn build(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let directory = root().join("ebpf");
         let target = root().join("target/ebpf");
-        let verbose = output(Command::new(&self.rustc).args(["--version", "--verbose"]))?;
-        let llvm = verbose.lines().find_map(|line| line.strip_prefix("LLVM version: "));
-        let llvm = llvm.and_then(|version| version.split('.').next()).unwrap_or_default();
-        let linker = root().join(format!("target/bpf-linker-{llvm}/bin"));
+        let linker = root().join(format!("target/bpf-linker-{}/bin", self.llvm_major));
         let path = std::env::var("PATH").unwrap_or_default();
         let mut cargo = Command::new("cargo");
         cargo.current_dir(&directory).args(["build", "--quiet", "--release", "--locked"]);
@@ -155,7 +159,7 @@ impl Toolchain {
 
     /// What stands beside the objects: who built them, from what.
     fn record(&self) -> Result<String> {
-        Ok(format!("{}\n{}\nsources {}\n", self.version, self.linker, sources_hash()?))
+        Ok(format!("{}\nLLVM {}\n{}\nsources {}\n", self.version, self.llvm()?, self.linker, sources_hash()?))
     }
 }
 

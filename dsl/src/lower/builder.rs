@@ -59,7 +59,7 @@ impl Builder {
         self.op(Code::Jump, 0, 0, 0, 0, 0);
     }
 
-    /// Goes to a label if a comparison holds.
+    /// Goes to a label if a comparison holds; `left` is a register or a builtin.
     pub fn jump_if(&mut self, alu: Alu, left: u8, right: Operand, label: Label) {
         self.jumps.push((self.ops.len(), label));
         let (b, imm) = right.encode();
@@ -79,7 +79,7 @@ impl Builder {
 
     /// Reads a builtin of the machine.
     pub fn get(&mut self, dst: u8, builtin: Builtin) {
-        self.op(Code::Get, dst, 0, 0, builtin as u32, 0);
+        self.alu(Alu::Mov, dst, Op::NONE, Operand::Builtin(builtin));
     }
 
     /// Stores a value in the frame.
@@ -183,11 +183,13 @@ impl Builder {
     pub fn finish(mut self) -> Plan {
         for (at, label) in self.jumps {
             let target = self.labels[label.0].expect("every label that is jumped to is placed") as u64;
+            let to_end = self.ops[target as usize].code() == Code::End as u8;
             let op = &mut self.ops[at];
-            if op.code() == Code::Open as u8 {
-                op.imm |= target;
-            } else {
-                op.word |= target << 32;
+            match op.code() {
+                code if code == Code::Open as u8 => op.imm |= target,
+                // To end at once is cheaper than to go and find the end.
+                code if code == Code::JumpIf as u8 && to_end => op.word |= u64::from(Op::TO_END) << 32,
+                _ => op.word |= target << 32,
             }
         }
         Plan { ops: self.ops, data: self.data, frame: self.deepest, slots: self.slots }
@@ -201,6 +203,8 @@ pub enum Operand {
     Register(u8),
     /// A number.
     Imm(u64),
+    /// A value that the host knows.
+    Builtin(Builtin),
 }
 
 impl Operand {
@@ -209,6 +213,7 @@ impl Operand {
         match self {
             Operand::Register(register) => (register, 0),
             Operand::Imm(value) => (Op::IMM, value),
+            Operand::Builtin(builtin) => (Op::builtin(builtin), 0),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Conditions: jumps instead of values.
 
 use scope_common::arith::Alu;
-use scope_common::plan::Code;
+use scope_common::plan::{Code, Op};
 
 use crate::checked::{Expr, ExprKind};
 
@@ -36,6 +36,7 @@ impl Lowerer<'_> {
             _ => {
                 let register = match self.operand(expr, first) {
                     Operand::Register(register) => register,
+                    Operand::Builtin(builtin) => Op::builtin(builtin),
                     Operand::Imm(_) => unreachable!("literals are handled above"),
                 };
                 let alu = if when { Alu::Ne } else { Alu::Eq };

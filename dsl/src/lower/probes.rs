@@ -1,7 +1,7 @@
 //! What stands before a clause's own code, and how its context is read.
 
 use scope_common::arith::Alu;
-use scope_common::plan::{Builtin, Code, MAX_CONTEXT, Space};
+use scope_common::plan::{Builtin, Code, MAX_CONTEXT, Op, Space};
 
 use crate::checked::Access;
 use crate::fields::{Field, Shape};
@@ -27,9 +27,7 @@ impl Lowerer<'_> {
             return;
         }
         if let Some(pid) = self.options.pid {
-            self.builder.get(0, Builtin::PidTid);
-            self.builder.alu(Alu::ShrU, 0, 0, Operand::Imm(32));
-            self.builder.jump_if(Alu::Ne, 0, Operand::Imm(pid.into()), end);
+            self.builder.jump_if(Alu::Ne, Op::builtin(Builtin::Pid), Operand::Imm(pid.into()), end);
         }
         if let Site::SyscallSet { members, .. } = self.site {
             let members = members.clone();

@@ -2,7 +2,7 @@
 
 use scope_common::arith::{Alu, LOG2_BUCKETS};
 use scope_common::machine::map_full;
-use scope_common::plan::Code;
+use scope_common::plan::{Code, Op};
 use scope_common::record::HEADER;
 use scope_common::value::{BEST, BUCKETS, COUNT, TOTAL};
 
@@ -48,7 +48,7 @@ impl Lowerer<'_> {
         match self.variables[number] {
             Variable::Register(register) => {
                 let value = self.operand(value, 0);
-                self.builder.alu(Alu::Mov, register, scope_common::plan::Op::NONE, value);
+                self.builder.alu(Alu::Mov, register, Op::NONE, value);
             }
             Variable::Frame(off) => {
                 let value = self.operand(value, 0);
@@ -70,7 +70,7 @@ impl Lowerer<'_> {
     /// Marks a scalar as set: its array has the entry whether or not it was written.
     fn mark_set(&mut self, map: usize) {
         if let Some(off) = self.set_word(map) {
-            self.builder.op(Code::ValueStore, 0, 0, scope_common::plan::Op::IMM, off, 1);
+            self.builder.op(Code::ValueStore, 0, 0, Op::IMM, off, 1);
         }
     }
 
@@ -125,11 +125,12 @@ impl Lowerer<'_> {
         let value = value.map_or(Operand::Imm(1), |value| self.operand(value, 0));
         if let Value::Min { .. } | Value::Max { .. } = kind {
             // The op compares registers.
-            self.builder.alu(Alu::Mov, 0, scope_common::plan::Op::NONE, value);
+            self.builder.alu(Alu::Mov, 0, Op::NONE, value);
         }
         if kind == Value::Hist {
             let register = match value {
                 Operand::Register(register) => register,
+                Operand::Builtin(builtin) => Op::builtin(builtin),
                 Operand::Imm(number) => {
                     self.builder.set(0, number);
                     0
@@ -153,7 +154,7 @@ impl Lowerer<'_> {
             }
             Value::Hist => {
                 let off = BUCKETS | (LOG2_BUCKETS as u32 - 1) << 16;
-                self.builder.op(Code::ValueBump, self.atomic(map), 0, scope_common::plan::Op::IMM, off, 1);
+                self.builder.op(Code::ValueBump, self.atomic(map), 0, Op::IMM, off, 1);
             }
             _ => self.add_word(map, TOTAL, value),
         }
@@ -173,7 +174,7 @@ impl Lowerer<'_> {
         self.builder.op(Code::Find, 0, slot, swapped.into(), key, 0);
         self.builder.jump_if(Alu::Eq, 0, Operand::Imm(0), none);
         for off in (0..=set).step_by(8) {
-            self.builder.op(Code::ValueStore, 0, 0, scope_common::plan::Op::IMM, off, 0);
+            self.builder.op(Code::ValueStore, 0, 0, Op::IMM, off, 0);
         }
         self.builder.place(none);
     }

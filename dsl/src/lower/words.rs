@@ -1,7 +1,7 @@
 //! Expressions that fit a register.
 
 use scope_common::arith::Alu;
-use scope_common::plan::{Builtin as Get, Code};
+use scope_common::plan::{Builtin as Get, Code, Op};
 use scope_common::value::{BEST, COUNT, TOTAL};
 
 use crate::builtins::Builtin;
@@ -17,7 +17,7 @@ impl Lowerer<'_> {
             ExprKind::Int(value) => self.builder.set(dst, *value),
             ExprKind::Builtin(builtin) => self.builtin(*builtin, dst),
             ExprKind::Variable(number) => match self.variables[*number] {
-                Variable::Register(register) => self.builder.alu(Alu::Mov, dst, dst_none(), Operand::Register(register)),
+                Variable::Register(register) => self.builder.alu(Alu::Mov, dst, Op::NONE, Operand::Register(register)),
                 Variable::Frame(off) => self.builder.op(Code::Load, dst, 0, 0, off, 0),
                 Variable::Text(..) => unreachable!("a text is no word"),
             },
@@ -39,10 +39,12 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Gives an operand: a literal or a variable's register as it is, anything else computed into `scratch`.
+    /// Gives an operand: a literal, a builtin or a variable's register as it is, anything else computed into `scratch`.
     pub(super) fn operand(&mut self, expr: &Expr, scratch: u8) -> Operand {
         match &expr.kind {
             ExprKind::Int(value) => Operand::Imm(*value),
+            ExprKind::Builtin(builtin) if direct(*builtin).is_some() => Operand::Builtin(direct(*builtin).expect("just asked")),
+            ExprKind::As(inner) => self.operand(inner, scratch),
             ExprKind::Variable(number) if matches!(self.variables[*number], Variable::Register(_)) => {
                 let Variable::Register(register) = self.variables[*number] else { unreachable!() };
                 Operand::Register(register)
@@ -64,6 +66,7 @@ impl Lowerer<'_> {
     pub(super) fn operands(&mut self, left: &Expr, right: &Expr, dst: u8) -> (u8, Operand) {
         let left_register = match self.operand(left, dst) {
             Operand::Register(register) => register,
+            Operand::Builtin(builtin) => Op::builtin(builtin),
             Operand::Imm(value) => {
                 self.builder.set(dst, value);
                 dst
@@ -94,26 +97,15 @@ impl Lowerer<'_> {
     }
 
     fn builtin(&mut self, builtin: Builtin, dst: u8) {
-        let mut part = |get: Get, operation: Option<(Alu, u64)>| {
-            self.builder.get(dst, get);
-            if let Some((alu, value)) = operation {
-                self.builder.alu(alu, dst, dst, Operand::Imm(value));
-            }
-        };
-        let low = Some((Alu::And, 0xffff_ffff));
-        let high = Some((Alu::ShrU, 32));
         match builtin {
-            Builtin::Pid => part(Get::PidTid, high),
-            Builtin::Tid => part(Get::PidTid, low),
-            Builtin::Uid => part(Get::GidUid, low),
-            Builtin::Gid => part(Get::GidUid, high),
-            Builtin::Nsecs => part(Get::Nsecs, None),
-            Builtin::Elapsed => part(Get::Nsecs, Some((Alu::Sub, self.options.start))),
-            Builtin::Cpu => part(Get::Cpu, None),
+            Builtin::Elapsed => {
+                let now = Op::builtin(Get::Nsecs);
+                self.builder.alu(Alu::Sub, dst, now, Operand::Imm(self.options.start));
+            }
             Builtin::Cpid => self.builder.set(dst, self.options.cpid.unwrap_or(0).into()),
             Builtin::Probe => self.set_probe(dst),
             Builtin::Nargs => self.set_nargs(dst),
-            Builtin::Comm => unreachable!("a text is no word"),
+            _ => self.builder.get(dst, direct(builtin).expect("all others are the machine's own, or texts")),
         }
     }
 
@@ -171,7 +163,15 @@ impl Lowerer<'_> {
     }
 }
 
-/// A move has no left operand.
-const fn dst_none() -> u8 {
-    scope_common::plan::Op::NONE
+/// The builtin of the machine that a builtin of the language is, if it is one.
+fn direct(builtin: Builtin) -> Option<Get> {
+    match builtin {
+        Builtin::Pid => Some(Get::Pid),
+        Builtin::Tid => Some(Get::Tid),
+        Builtin::Uid => Some(Get::Uid),
+        Builtin::Gid => Some(Get::Gid),
+        Builtin::Nsecs => Some(Get::Nsecs),
+        Builtin::Cpu => Some(Get::Cpu),
+        _ => None,
+    }
 }

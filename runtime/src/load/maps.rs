@@ -23,7 +23,7 @@ pub const BPF_F_RDONLY_PROG: u32 = 1 << 7;
 pub struct KernelMaps {
     /// For each map of the script its kernel maps: none if it stays in memory, two if it is swapped.
     pub of_script: Vec<Vec<MapData>>,
-    /// Counters of what was lost, per CPU.
+    /// Counters of what was lost.
     pub losses: MapData,
     /// Which half of the swapped maps is written.
     pub epoch: Option<MapData>,
@@ -54,7 +54,7 @@ impl KernelMaps {
         let epoch = kernel().any(|storage| storage.swapped).then(|| array("epoch", 8, 0)).transpose()?;
         let largest = kernel().filter(|storage| !storage.kind.is_array()).map(|storage| storage.value_size).max();
         let zeroes = largest.map(|size| array("zeroes", size as u32, 0)).transpose()?;
-        let losses = create("losses", bpf_map_type::BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, LOSSES as u32, 0)?;
+        let losses = array("losses", 8 * LOSSES as u32, 0)?;
         let ring = program.sends_records();
         let ring = ring.then(|| create("records", bpf_map_type::BPF_MAP_TYPE_RINGBUF, 0, 0, RING_SIZE, 0)).transpose()?;
         let ring_fd = ring.as_ref().map(|ring| ring.fd().as_fd().as_raw_fd());
