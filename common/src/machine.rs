@@ -64,10 +64,9 @@ pub trait Host {
     fn lose(&mut self, loss: u32);
 }
 
-/// Runs the host's plan to its end.
+/// Runs the host's plan to its end, from the op that the host is at.
 #[inline(always)]
 pub fn run<H: Host>(host: &mut H) {
-    host.jump(0);
     // No bound is needed: jumps of a plan go forward and its last op ends it, which the kernel's verifier sees as it
     // follows them.
     loop {

@@ -8,10 +8,10 @@ use core::mem::MaybeUninit;
 use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::generated as bpf;
-use scope_common::arith::opaque;
+use scope_common::arith::{alu, opaque};
 use scope_common::machine::Host;
 use scope_common::plan::{
-    Builtin, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME, Space,
+    Builtin, Code, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME, Space,
 };
 
 use crate::{context, maps};
@@ -21,32 +21,48 @@ use crate::{context, maps};
 #[unsafe(no_mangle)]
 static PLAN: Image = Image::EMPTY;
 
+/// The memory of one run, apart from [`Kernel`]: what is indexed has to lie in memory, and would keep all that lies
+/// beside it there too.
+pub struct Memory {
+    // Not initialised: a plan writes a register before it reads it, and the verifier checks that.
+    registers: MaybeUninit<[u64; REGISTERS]>,
+    frame: MaybeUninit<[u64; STACK_FRAME / 8]>,
+}
+
 /// The machine's state for one run of a clause.
 pub struct Kernel {
     context: *mut c_void,
     /// The current op: its address, so that no index has to be turned into one for each step.
     op: *const u64,
-    // Not initialised: a plan writes a register before it reads it, and the verifier checks that.
-    registers: MaybeUninit<[u64; REGISTERS]>,
-    frame: MaybeUninit<[u64; STACK_FRAME / 8]>,
+    registers: *mut u64,
+    frame: *mut u8,
     scratch: *mut u8,
     value: *mut u8,
 }
 
-impl Kernel {
-    /// Makes ready to run; `None` if the plan is of another format or its scratch memory can't be had.
+impl Memory {
     #[inline(always)]
-    pub fn new(context: *mut c_void) -> Option<Kernel> {
+    pub const fn new() -> Memory {
+        Memory { registers: MaybeUninit::uninit(), frame: MaybeUninit::uninit() }
+    }
+}
+
+impl Kernel {
+    /// Makes ready to run; `None` if the clause does not run: the plan is of another format, its first test ends it,
+    /// or its scratch memory can't be had.
+    #[inline(always)]
+    pub fn new(context: *mut c_void, memory: &mut Memory) -> Option<Kernel> {
         // SAFETY: a word of a static.
         let (format, scratch) = unsafe { (read_volatile(&raw const PLAN.format), read_volatile(&raw const PLAN.scratch)) };
         if format != FORMAT {
             return None;
         }
+        let op = first_op(context)?;
         let mut host = Kernel {
             context,
-            op: (&raw const PLAN.ops).cast(),
-            registers: MaybeUninit::uninit(),
-            frame: MaybeUninit::uninit(),
+            op,
+            registers: memory.registers.as_mut_ptr().cast(),
+            frame: memory.frame.as_mut_ptr().cast(),
             scratch: core::ptr::null_mut(),
             value: core::ptr::null_mut(),
         };
@@ -64,7 +80,7 @@ impl Kernel {
     fn at(&self, off: u32) -> *mut u8 {
         let off = off as usize & (MAX_FRAME - 1);
         let address = if off < STACK_FRAME {
-            opaque(self.frame.as_ptr().cast::<u8>().wrapping_add(off) as u64)
+            opaque(self.frame.wrapping_add(off) as u64)
         } else {
             opaque(self.scratch.wrapping_add(off - STACK_FRAME) as u64)
         };
@@ -79,7 +95,7 @@ impl Kernel {
 
     #[inline(always)]
     fn register(&self, index: u8) -> *mut u64 {
-        self.registers.as_ptr().cast::<u64>().cast_mut().wrapping_add(index as usize & (REGISTERS - 1))
+        self.registers.wrapping_add(index as usize & (REGISTERS - 1))
     }
 
     #[inline(always)]
@@ -93,6 +109,49 @@ impl Kernel {
         }
         slot
     }
+}
+
+/// Gives the op to begin with; `None` if the clause ends before.
+///
+/// A plan's first op is mostly the test of a builtin that most events fail, as `/pid == 1/` is. It is done here, before
+/// anything is set up: that makes an event that fails it as cheap as can be.
+#[inline(always)]
+fn first_op(context: *mut c_void) -> Option<*const u64> {
+    let first = (&raw const PLAN.ops).cast::<Op>();
+    // SAFETY: the words of the first op.
+    let (op, imm) = unsafe { (Op { word: read_volatile(first.cast()), imm: 0 }, read_volatile(first.cast::<u64>().add(1))) };
+    let tests = op.code() == Code::JumpIf as u8 && op.off() == Op::TO_END;
+    if tests && op.a() & Op::BUILTIN != 0 && op.b() == Op::IMM {
+        if alu(op.dst(), builtin(context, op.a() & !Op::BUILTIN), imm) != 0 {
+            return None;
+        }
+        return Some(first.wrapping_add(1).cast());
+    }
+    Some(first.cast())
+}
+
+/// Reads a builtin.
+#[inline(always)]
+fn builtin(context: *mut c_void, builtin: u8) -> u64 {
+    macro_rules! builtins {
+        ($($name:ident => $value:expr),* $(,)?) => {
+            $( if builtin == Builtin::$name as u8 { return opaque($value); } )*
+        };
+    }
+    // SAFETY: helpers without arguments.
+    unsafe {
+        builtins! {
+            Pid => bpf::bpf_get_current_pid_tgid() >> 32,
+            Tid => bpf::bpf_get_current_pid_tgid() & 0xffff_ffff,
+            Uid => bpf::bpf_get_current_uid_gid() & 0xffff_ffff,
+            Gid => bpf::bpf_get_current_uid_gid() >> 32,
+            Nsecs => bpf::bpf_ktime_get_boot_ns(),
+            Cpu => u64::from(bpf::bpf_get_smp_processor_id()),
+            ContextAddress => context as u64,
+            Task => bpf::bpf_get_current_task(),
+        }
+    }
+    0
 }
 
 impl Host for Kernel {
@@ -140,25 +199,7 @@ impl Host for Kernel {
 
     #[inline(always)]
     fn builtin(&mut self, builtin: u8) -> u64 {
-        macro_rules! builtins {
-            ($($name:ident => $value:expr),* $(,)?) => {
-                $( if builtin == Builtin::$name as u8 { return opaque($value); } )*
-            };
-        }
-        // SAFETY: helpers without arguments.
-        unsafe {
-        builtins! {
-            Pid => bpf::bpf_get_current_pid_tgid() >> 32,
-            Tid => bpf::bpf_get_current_pid_tgid() & 0xffff_ffff,
-            Uid => bpf::bpf_get_current_uid_gid() & 0xffff_ffff,
-            Gid => bpf::bpf_get_current_uid_gid() >> 32,
-            Nsecs => bpf::bpf_ktime_get_boot_ns(),
-            Cpu => u64::from(bpf::bpf_get_smp_processor_id()),
-            ContextAddress => self.context as u64,
-            Task => bpf::bpf_get_current_task(),
-        }
-        }
-        0
+        self::builtin(self.context, builtin)
     }
 
     #[inline(always)]

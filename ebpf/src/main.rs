@@ -17,7 +17,8 @@ use scope_common::machine;
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "raw_tp/scope")]
 extern "C" fn scope(context: *mut c_void) -> i32 {
-    if let Some(mut host) = host::Kernel::new(context) {
+    let mut memory = host::Memory::new();
+    if let Some(mut host) = host::Kernel::new(context, &mut memory) {
         machine::run(&mut host);
     }
     0
