@@ -281,7 +281,6 @@ impl Attached {
 
     fn end(mut self, command: Option<Child>) -> Outcome {
         drop(std::mem::take(&mut self.links));
-        // Programs that still run on another CPU finish before the last records and counts are read.
         let settled = self.built.stage.tables.settle();
         loop {
             let before = self.built.stage.records;

@@ -31,6 +31,8 @@ pub struct Tables {
     kernel: Option<Kernel>,
     /// Whether the swapped maps were drained in this run of a clause.
     drained: bool,
+    /// Whether nothing is attached any more and all was taken.
+    settled: bool,
 }
 
 /// What all maps in the kernel have in common.
@@ -64,7 +66,7 @@ impl Tables {
             Some(maps) => Some(Kernel { maps, cpus: process::possible_cpus()?, epoch: 0, barrier: None }),
             None => None,
         };
-        Ok(Tables { tables, kernel, drained: false })
+        Ok(Tables { tables, kernel, drained: false, settled: false })
     }
 
     /// What a map holds and how it is kept.
@@ -76,7 +78,7 @@ impl Tables {
     /// Begins a run of a clause, or the work on one record: what it reads of swapped maps is drained once, so that it
     /// sees one moment.
     pub fn begin(&mut self) {
-        self.drained = false;
+        self.drained = self.settled;
     }
 
     fn in_kernel(&self, map: usize) -> Option<&MapData> {
@@ -246,9 +248,15 @@ impl Tables {
         self.drained = true;
         let Some(kernel) = &mut self.kernel else { return Ok(()) };
         let Some(old) = kernel.flip()? else { return Ok(()) };
+        self.take_half(old)
+    }
+
+    /// Takes what one half of the swapped maps holds.
+    fn take_half(&mut self, half: usize) -> io::Result<()> {
+        let Some(kernel) = &self.kernel else { return Ok(()) };
         for (table, halves) in self.tables.iter_mut().zip(&kernel.maps.of_script) {
             if table.map.storage.swapped {
-                for (key, words) in kernel.read(&table.map, &halves[old], true)? {
+                for (key, words) in kernel.read(&table.map, &halves[half], true)? {
                     join(&table.map, &mut table.here, key, words);
                 }
             }
@@ -256,15 +264,15 @@ impl Tables {
         Ok(())
     }
 
-    /// Waits for the programs that still run, once nothing is attached any more, and takes what they gathered.
+    /// Takes all that the kernel has gathered, once nothing is attached any more. A program that still runs on another
+    /// CPU is not waited for: its event happens after the end, as the next one would have.
     ///
     /// # Errors
     /// If the kernel can't be read.
     pub fn settle(&mut self) -> io::Result<()> {
-        if self.kernel.is_some() {
-            Barrier::new()?.wait()?;
-        }
-        self.drain()
+        self.settled = true;
+        self.take_half(0)?;
+        self.take_half(1)
     }
 
     /// The loss counters; entries that found a map full here are added.
