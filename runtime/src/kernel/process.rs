@@ -94,12 +94,14 @@ impl Started {
         let (pid_read, pid_write) = pipe()?;
         let mut to_run = Command::new(&command[0]);
         to_run.args(&command[1..]);
-        let (wait_on, tell) = (go_read.as_raw_fd(), pid_write.as_raw_fd());
+        let (wait_on, tell, other_end) = (go_read.as_raw_fd(), pid_write.as_raw_fd(), go_write.as_raw_fd());
         // SAFETY: between fork and exec only system calls are made: no allocation, no lock.
         unsafe {
             to_run.pre_exec(move || {
                 let pid = libc::getpid().to_ne_bytes();
                 libc::write(tell, pid.as_ptr().cast(), pid.len());
+                // Else the pipe would stay open for as long as we wait on it.
+                libc::close(other_end);
                 let mut byte = 0u8;
                 // A closed pipe means that the tracer gave up before it attached.
                 if libc::read(wait_on, (&raw mut byte).cast(), 1) != 1 {

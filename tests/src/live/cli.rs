@@ -1,0 +1,144 @@
+//! The command line: how it starts, ends and complains.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+
+use super::run::{SCOPE, check, finished, load_command, run, same, scope, with_load};
+
+pub fn the_commands_status_is_passed_on() -> Result<(), Failed> {
+    with_load(&["-q", "-e", "BEGIN { @ = 1; }"], &["status", "7"]).ended_with(7)?;
+    let own = load_command(&[])[0].to_string_lossy().into_owned();
+    let line = format!("'{own}' load status 5");
+    run(&["-c", &line, "-e", "sys_enter { @ = count(); }"]).ended_with(5)?;
+    // The script's own status counts more.
+    with_load(&["-e", "BEGIN { exit(4); }"], &["status", "7"]).ended_with(4)?;
+    let ran = run(&["-e", "BEGIN { }", "--", "/no/such/command"]);
+    ran.ended_with(2)?;
+    same(ran.stderr.as_str(), "error: command not found: /no/such/command\n")
+}
+
+pub fn a_trace_ends_with_its_process() -> Result<(), Failed> {
+    let mut load = Command::new(&load_command(&[])[0]).args(["load", "slow", "400"]).spawn()?;
+    let waiter = load.id().to_string();
+    let tracer = scope(&["--pid", &waiter, "-e", "sys_enter { @ = count(); }"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    load.wait()?;
+    let ran = finished(tracer.wait_with_output());
+    ran.succeeded()?;
+    check(ran.stdout.contains("@: "), || ran.stdout.clone())
+}
+
+pub fn an_interrupt_ends_cleanly() -> Result<(), Failed> {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let mut tracer = scope(&["-e", "sys_enter { @[comm] = count(); } END { printf(\"end\\n\"); }"]);
+        let mut tracer = tracer.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut said = [0; 18];
+        tracer.stderr.as_mut().ok_or("no standard error")?.read_exact(&mut said)?;
+        same(&said[..], b"Attached 2 probes\n")?;
+        std::thread::sleep(Duration::from_millis(100));
+        // SAFETY: a signal to our own child.
+        unsafe { libc::kill(tracer.id() as i32, signal) };
+        let ran = finished(tracer.wait_with_output());
+        ran.succeeded()?;
+        check(ran.stdout.starts_with("end\n\n@["), || ran.stdout.clone())?;
+        same(ran.stderr.as_str(), "")?;
+    }
+    Ok(())
+}
+
+pub fn a_closed_pipe_ends_silently() -> Result<(), Failed> {
+    let mut tracer = scope(&["-q", "-e", "interval:ms:5 { printf(\"line\\n\"); }"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut out = tracer.stdout.take().ok_or("no standard output")?;
+    out.read_exact(&mut [0; 10])?;
+    drop(out);
+    let ran = finished(tracer.wait_with_output());
+    ran.succeeded()?;
+    same(ran.stderr.as_str(), "")
+}
+
+pub fn mistakes_have_status_2() -> Result<(), Failed> {
+    let directory = std::env::temp_dir().join(format!("scope-mistakes-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+    let file = |name: &str, content: &[u8]| -> Result<String, Failed> {
+        let path = directory.join(name);
+        std::fs::write(&path, content)?;
+        Ok(path.to_string_lossy().into_owned())
+    };
+    let binary = file("binary.scope", b"BEGIN { }\n\xff\xfe")?;
+    let missing = directory.join("missing.scope").to_string_lossy().into_owned();
+    let folder = directory.to_string_lossy().into_owned();
+    for (arguments, message) in [
+        (&[][..], "error: nothing to run"),
+        (&["-e", ""], "the script has no clause"),
+        (&["-e", "BEGIN {"], "this block is not closed"),
+        (&["-e", "sys_enter_opena { }"], "did you mean `sys_enter_openat`?"),
+        (&["-e", "tracepoint:syscalls:sys_enter_opnat { }"], "did you mean `sys_enter_openat`?"),
+        (&["-e", "tracepoint:nothing:at_all { }"], "this kernel has no tracepoints of `nothing`"),
+        (&["-e", "tracepoint:syscalls:nothing* { }"], "no tracepoint matches"),
+        (&["-e", "sys_enter { @ = pidd; }"], "did you mean `pid`?"),
+        (&["-e", "sys_enter { cout(); }"], "unknown function `cout`"),
+        (&["-e", "sys_enter_openat { @ = args.filname; }"], "did you mean `filename`?"),
+        (&["-e", "sys_enter { @[1] = count(); @ = count(); }"], "`@` is used with two kinds of key"),
+        (&["-e", "sys_enter { @ = count(); @ = sum(1); }"], "`@` is given two kinds of value"),
+        (&["-e", "sys_enter { printf(\"%d\\n\", comm); }"], "`%d` can't print a string"),
+        (&["-e", "sys_enter /pid == \"x\"/ { }"], "can't be used on"),
+        (&["-p", "999999", "-e", "sys_enter { @ = count(); }"], "error: pid 999999 not found\n"),
+        (&["nosuchscript"], "no bundled script"),
+        (&["opensnop"], "did you mean `opensnoop`?"),
+        (&[missing.as_str()], "no such file or directory"),
+        (&[folder.as_str()], "is a directory"),
+        (&[binary.as_str()], "is not UTF-8: see line 2"),
+        (&["--no-such-option"], "unexpected argument"),
+        (&["-e", "fn f() { let = ; } BEGIN { }"], "this is no rhai"),
+        (&["-l", "nothing_of_this_name"], "no probe matches"),
+    ] {
+        let ran = run(arguments);
+        check(ran.status == 2 && ran.stderr.contains(message), || format!("{arguments:?}: {}\n{}", ran.status, ran.stderr))?;
+        check(!ran.stderr.contains("panicked"), || ran.stderr.clone())?;
+        same(ran.stdout.as_str(), "")?;
+    }
+    std::fs::remove_dir_all(&directory)?;
+    Ok(())
+}
+
+pub fn without_root_the_capability_is_named() -> Result<(), Failed> {
+    use std::os::unix::process::CommandExt;
+    // A copy that everybody may run, wherever the binary lies.
+    let copy = std::env::temp_dir().join(format!("scope-copy-{}", std::process::id()));
+    std::fs::copy(SCOPE.get().ok_or("no binary")?, &copy)?;
+    let as_nobody = |text: &str| {
+        let mut command = Command::new(&copy);
+        command.args(["-e", text]).uid(65534).gid(65534).stdin(Stdio::null());
+        finished(command.output())
+    };
+    let ran = as_nobody("sys_enter { @ = count(); }");
+    let userspace = as_nobody("BEGIN { printf(\"no kernel needed\\n\"); exit(); }");
+    std::fs::remove_file(&copy)?;
+    ran.ended_with(1)?;
+    check(ran.stderr.contains("CAP_BPF, CAP_PERFMON"), || ran.stderr.clone())?;
+    userspace.succeeded()?;
+    same(userspace.stdout.as_str(), "no kernel needed\n")
+}
+
+pub fn a_dry_run_attaches_nothing() -> Result<(), Failed> {
+    let ran = run(&["--dry-run", "-e", "BEGIN { printf(\"ran\\n\"); } sys_enter { @ = count(); }"]);
+    ran.succeeded()?;
+    same((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""))
+}
+
+pub fn probes_are_listed() -> Result<(), Failed> {
+    let ran = run(&["-l", "tracepoint:raw_syscalls:*"]);
+    same(ran.stdout.as_str(), "tracepoint:raw_syscalls:sys_enter\ntracepoint:raw_syscalls:sys_exit\n")?;
+    check(run(&["-l"]).stdout.lines().count() > 500, || "a short list".to_owned())?;
+    check(run(&["-l", "openat2"]).stdout.contains("tracepoint:syscalls:sys_enter_openat2\n"), || "no substring".to_owned())
+}
+
+pub fn debug_shows_the_plan() -> Result<(), Failed> {
+    let ran = run(&["-d", "--dry-run", "-e", "sys_enter { @[comm] = count(); }"]);
+    for part in ["map @: PerCpuHash", "comm      frame[0; 16]", "open      m0[frame[0]]", "instructions specialised to"] {
+        check(ran.stderr.contains(part), || format!("no {part} in\n{}", ran.stderr))?;
+    }
+    Ok(())
+}

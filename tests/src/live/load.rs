@@ -1,0 +1,85 @@
+//! The loads: system calls of a known kind and number.
+
+use std::ffi::{CString, OsString};
+use std::time::{Duration, Instant};
+
+/// Runs a load: `NAME [NUMBER]`.
+pub fn run(arguments: &[OsString]) {
+    let name = arguments[0].to_string_lossy();
+    let number = arguments.get(1).and_then(|number| number.to_string_lossy().parse::<u64>().ok()).unwrap_or(1);
+    match name.as_ref() {
+        "getppid" => (0..number).for_each(|_| call(libc::SYS_getppid, [0, 0, 0])),
+        "threads" => threads(number),
+        "close" => close(number),
+        "compat" => (0..number).for_each(|_| compat_call()),
+        "open" => open(),
+        "unmapped" => unmapped(),
+        "named" => {
+            set_name(b"\x1b[2Jw\"\\\xff");
+            (0..number).for_each(|_| call(libc::SYS_getppid, [0, 0, 0]));
+        }
+        "slow" => slow(number),
+        "write" => (0..number).for_each(|_| call(libc::SYS_write, [-1, 0, 0])),
+        "status" => std::process::exit(number as i32),
+        other => panic!("no load is called {other}"),
+    }
+}
+
+fn call(number: i64, [a, b, c]: [i64; 3]) {
+    // SAFETY: calls that fail or only ask.
+    unsafe { libc::syscall(number, a, b, c) };
+}
+
+/// Two threads, so that two CPUs count at once.
+fn threads(number: u64) {
+    let half = move || (0..number / 2).for_each(|_| call(libc::SYS_getppid, [0, 0, 0]));
+    let other = std::thread::spawn(half);
+    half();
+    other.join().expect("the thread only makes calls");
+}
+
+/// Closes descriptors that are not open: 100_000, 100_001, ...
+fn close(number: u64) {
+    (0..number).for_each(|index| call(libc::SYS_close, [100_000 + index as i64, 0, 0]));
+}
+
+/// Makes system call 20 by the 32-bit entry: there it is getpid(2), in the 64-bit table it is writev(2).
+fn compat_call() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: getpid has no arguments; the entry clobbers r8 to r11 on some kernels.
+    unsafe {
+        std::arch::asm!("int 0x80", inout("rax") 20i64 => _, out("r8") _, out("r9") _, out("r10") _, out("r11") _);
+    }
+}
+
+fn open() {
+    for path in ["/proc/self/status", "/nowhere/at/all"] {
+        let path = CString::new(path).expect("no NUL");
+        // SAFETY: a C string.
+        let fd = unsafe { libc::openat(libc::AT_FDCWD, path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+        call(libc::SYS_close, [fd.into(), 0, 0]);
+    }
+    let long = CString::new(format!("/{}", "x".repeat(600))).expect("no NUL");
+    // SAFETY: a C string.
+    unsafe { libc::openat(libc::AT_FDCWD, long.as_ptr(), libc::O_RDONLY) };
+}
+
+/// Opens a path at an address where nothing is.
+fn unmapped() {
+    call(libc::SYS_openat, [libc::AT_FDCWD.into(), 8, 0]);
+}
+
+fn set_name(name: &[u8]) {
+    let name = CString::new(name).expect("no NUL");
+    // SAFETY: a C string of less than 16 bytes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
+/// Makes a call every few milliseconds, for so many milliseconds.
+fn slow(milliseconds: u64) {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(milliseconds) {
+        call(libc::SYS_getppid, [0, 0, 0]);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

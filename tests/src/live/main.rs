@@ -1,0 +1,98 @@
+//! Tests on a live kernel: real programs that make a known number of calls, and exact figures.
+//!
+//! `live --scope PATH [FILTER]` runs them; the binary is also the load that is traced (`live load ...`), so that it is
+//! all that another kernel needs beside `scope`.
+
+mod cli;
+mod counting;
+mod load;
+mod output;
+mod run;
+mod scripts;
+mod values;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A test: its name and what it does.
+type Test = (&'static str, fn() -> Result<(), Failed>);
+
+/// Makes the table entry of each test function.
+macro_rules! tests {
+    ($($module:ident { $($test:ident)* })*) => {
+        &[$($((concat!(stringify!($module), "::", stringify!($test)), $module::$test as fn() -> Result<(), Failed>)),*),*]
+    };
+}
+
+const TESTS: &[Test] = tests! {
+    counting {
+        a_child_is_counted_exactly
+        bare_names_and_angle_blocks_mean_the_same
+        a_set_of_system_calls_counts_as_its_members_do
+        a_set_ignores_calls_by_the_32_bit_entry
+        print_and_clear_lose_nothing
+        clauses_share_a_map
+        a_full_map_is_reported
+        an_lru_map_makes_room
+        only_the_watched_process_is_seen
+    }
+    values {
+        aggregations_are_exact
+        increments_are_exact
+        comparisons_and_arithmetic
+        strings_are_read_from_user_memory
+        strings_that_cannot_be_read_say_so
+        long_strings_are_cut_and_counted
+        texts_of_tracepoints
+        arguments_of_a_set
+        userspace_clauses_read_the_maps
+        deep_expressions_and_many_variables
+    }
+    output {
+        every_record_is_printed_or_reported_lost
+        json_is_what_a_dashboard_expects
+        text_and_histograms
+        names_that_steer_a_terminal_are_escaped
+        functions_format_values
+        output_to_a_file
+    }
+    scripts {
+        opensnoop_sees_opens_and_errors
+        syscount_counts
+        latency_pairs_enter_and_exit
+        hello_and_syscall_have_the_fields_of_the_seeds
+        help_is_the_head_comment
+    }
+    cli {
+        the_commands_status_is_passed_on
+        a_trace_ends_with_its_process
+        an_interrupt_ends_cleanly
+        a_closed_pipe_ends_silently
+        mistakes_have_status_2
+        without_root_the_capability_is_named
+        a_dry_run_attaches_nothing
+        probes_are_listed
+        debug_shows_the_plan
+    }
+};
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1).collect::<Vec<_>>();
+    if arguments.first().is_some_and(|first| first == "load") {
+        load::run(&arguments[1..]);
+        return ExitCode::SUCCESS;
+    }
+    let mut scope = PathBuf::from("scope");
+    if let Some(at) = arguments.iter().position(|argument| argument == "--scope") {
+        scope = PathBuf::from(arguments.remove(at + 1));
+        arguments.remove(at);
+    }
+    run::SCOPE.set(scope).expect("set once");
+    let mut options = Arguments::from_iter(std::iter::once("live".into()).chain(arguments));
+    // One after the other: two CPUs have enough to do with a load and its tracer.
+    options.test_threads = Some(1);
+    let trials = TESTS.iter().map(|(name, test)| Trial::test(*name, test)).collect();
+    libtest_mimic::run(&options, trials).exit_code()
+}

@@ -1,0 +1,109 @@
+//! What is printed, and that nothing is lost silently.
+
+use libtest_mimic::Failed;
+
+use super::run::{check, json, load_command, of_type, run, same, scope, script, with_load};
+
+pub fn every_record_is_printed_or_reported_lost() -> Result<(), Failed> {
+    let script = "sys_enter_getppid /pid == cpid/ { printf(\"%d %s\\n\", pid, comm); }";
+    let records = json(script, &["threads", "300000"])?;
+    let printed = of_type(&records, "printf").count() as u64;
+    let lost = of_type(&records, "lost_events").filter_map(|lost| lost["events"].as_u64()).sum::<u64>();
+    same(printed + lost, 300_000)?;
+    // With a reader that is stopped for a while, some have to be lost, and are reported.
+    let mut child = scope(&["-e", script, "-f", "json"]);
+    child.arg("--").args(load_command(&["threads", "600000"]));
+    let child = child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn()?;
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let signal = |signal| {
+        // SAFETY: a signal to our own child.
+        unsafe { libc::kill(child.id() as i32, signal) };
+    };
+    signal(libc::SIGSTOP);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    signal(libc::SIGCONT);
+    let ran = super::run::finished(child.wait_with_output());
+    let records = ran.json()?;
+    let printed = of_type(&records, "printf").count() as u64;
+    let lost = of_type(&records, "lost_events").filter_map(|lost| lost["events"].as_u64()).sum::<u64>();
+    check(lost > 0, || format!("nothing was lost of 600000; {printed} printed"))?;
+    same(printed + lost, 600_000)
+}
+
+/// The consumer of the dashboard that the project grew from: lines of JSON, `map` records, `data["@"]`.
+pub fn json_is_what_a_dashboard_expects() -> Result<(), Failed> {
+    let text = "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); } interval:ms:100 { print(@); clear(@); }";
+    let ran = with_load(&["-f", "json", "-e", text], &["slow", "500"]);
+    ran.succeeded()?;
+    check(ran.stdout.starts_with("{\"type\": \"attached_probes\", \"data\": {\"probes\": 2}}\n"), || ran.stdout.clone())?;
+    let mut total = 0;
+    for entry in ran.json()? {
+        if entry["type"] == "map" {
+            let counts = entry["data"]["@"].as_object().ok_or("no counts by process name")?;
+            total += counts.get("live").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        }
+    }
+    check(total > 50, || format!("only {total} calls of a load that makes hundreds"))
+}
+
+pub fn text_and_histograms() -> Result<(), Failed> {
+    let ran = run(&["-e", "BEGIN { @h = hist(5); @h = hist(100); @h = hist(100); @k[1, \"x\"] = -2; @k[2, \"y\"] = 7; @a = avg(3); exit(); }"]);
+    ran.succeeded()?;
+    let wide = "@".repeat(52);
+    let half = "@".repeat(26);
+    let rest = " ".repeat(26);
+    let empty = " ".repeat(52);
+    same(
+        ran.stdout,
+        format!(
+            "\n@h: \n[4, 8)                 1 |{half}{rest}|\n[8, 16)                0 |{empty}|\n\
+             [16, 32)               0 |{empty}|\n[32, 64)               0 |{empty}|\n[64, 128)              2 |{wide}|\n\n\
+             \n@k[1, x]: -2\n@k[2, y]: 7\n\n@a: 3\n"
+        ),
+    )?;
+    let ran = run(&["-f", "json", "-e", "BEGIN { @h[1] = hist(5); @k[1, \"x\"] = -2; @a = avg(3); time(\"at\"); print(5); printf(\"é\\n\"); exit(); }"]);
+    same(
+        ran.stdout.as_str(),
+        "{\"type\": \"attached_probes\", \"data\": {\"probes\": 1}}
+{\"type\": \"time\", \"data\": \"at\"}
+{\"type\": \"value\", \"data\": 5}
+{\"type\": \"printf\", \"data\": \"é\\n\"}
+{\"type\": \"hist\", \"data\": {\"@h\": {\"1\": [{\"min\": 4, \"max\": 7, \"count\": 1}]}}}
+{\"type\": \"map\", \"data\": {\"@k\": {\"1,x\": -2}}}
+{\"type\": \"stats\", \"data\": {\"@a\": 3}}
+",
+    )
+}
+
+pub fn names_that_steer_a_terminal_are_escaped() -> Result<(), Failed> {
+    let text = "sys_enter_getppid /pid == cpid/ { @[comm] = count(); printf(\"%s\\n\", comm); emit r { comm }; }";
+    let ran = script(text, &["named", "3"])?;
+    same(ran.value("@[\\x1b[2Jw\"\\\\xff]: ")?, "3")?;
+    check(!ran.stdout.contains('\x1b'), || ran.stdout.escape_debug().to_string())?;
+    let records = json(text, &["named", "3"])?;
+    let name = "\u{1b}[2Jw\"\\\u{fffd}";
+    same(of_type(&records, "map").find_map(|map| map["@"][name].as_u64()), Some(3))?;
+    same(of_type(&records, "r").filter(|record| record["comm"] == name).count(), 3)
+}
+
+pub fn functions_format_values() -> Result<(), Failed> {
+    let ran = script(
+        "fn human(n) { if n >= 1000 { `${n / 1000}k` } else { `${n}` } }
+         fn half(n) { n / 2.0 }
+         fn bad(n) { n.nothing() }
+         sys_enter_close /pid == cpid && args.fd >= 100000/ { printf(\"%s %.1s %s\\n\", human(args.fd), half(args.fd), bad(1)); }
+         END { print(human(half(7))); }",
+        &["close", "2"],
+    )?;
+    same(ran.stdout.as_str(), "100k 50000.0 <error>\n100k 50000.5 <error>\n3.5\n")?;
+    check(ran.stderr.contains("warning: bad() failed 2 times; first: "), || ran.stderr)
+}
+
+pub fn output_to_a_file() -> Result<(), Failed> {
+    let path = std::env::temp_dir().join(format!("scope-test-{}", std::process::id()));
+    let name = path.to_string_lossy().into_owned();
+    let ran = run(&["-q", "-o", &name, "-e", "BEGIN { printf(\"hello\\n\"); exit(); }"]);
+    let written = std::fs::read_to_string(&path)?;
+    std::fs::remove_file(&path)?;
+    same((ran.stdout.as_str(), ran.stderr.as_str(), written.as_str()), ("", "", "hello\n"))
+}

@@ -1,0 +1,69 @@
+//! The bundled scripts show what they are for.
+
+use libtest_mimic::Failed;
+
+use super::run::{check, of_type, run, same, with_load};
+
+pub fn opensnoop_sees_opens_and_errors() -> Result<(), Failed> {
+    let ran = with_load(&["-f", "json", "opensnoop"], &["open"]);
+    ran.succeeded()?;
+    let records = ran.json()?;
+    let opened = |path: &str| of_type(&records, "open").find(|open| open["path"] == path && open["comm"] == "live").cloned();
+    let found = opened("/proc/self/status").ok_or("an open was missed")?;
+    check(found["fd"].as_i64() > Some(2) && found["err"] == 0, || found.to_string())?;
+    let missing = opened("/nowhere/at/all").ok_or("a failed open was missed")?;
+    same((missing["fd"].as_i64(), missing["err"].as_i64()), (Some(-1), Some(2)))?;
+    let ran = with_load(&["opensnoop"], &["open"]);
+    same(ran.stdout.lines().next(), Some("PID     COMM             FD      ERR     PATH"))
+}
+
+pub fn syscount_counts() -> Result<(), Failed> {
+    let ran = with_load(&["syscount"], &["getppid", "50000"]);
+    ran.succeeded()?;
+    let count = ran.value("@syscalls[getppid]: ")?.parse::<u64>().map_err(|error| error.to_string())?;
+    check(count >= 50_000, || ran.stdout.clone())
+}
+
+pub fn latency_pairs_enter_and_exit() -> Result<(), Failed> {
+    let ran = with_load(&["-f", "json", "latency"], &["write", "2000"]);
+    ran.succeeded()?;
+    let records = ran.json()?;
+    let buckets = of_type(&records, "hist").find_map(|hist| hist["@ns"]["write"].as_array().cloned());
+    let counted = buckets.iter().flatten().filter_map(|bucket| bucket["count"].as_u64()).sum::<u64>();
+    check(counted >= 2000, || format!("{counted} of 2000 calls measured"))
+}
+
+pub fn hello_and_syscall_have_the_fields_of_the_seeds() -> Result<(), Failed> {
+    let ran = with_load(&["-f", "json", "hello"], &["write", "5"]);
+    let records = ran.json()?;
+    let fields = |kind: &str, names: &[&str]| -> Result<usize, Failed> {
+        let of_load = of_type(&records, kind).filter(|record| record["comm"] == "live").collect::<Vec<_>>();
+        for record in &of_load {
+            let keys = record.as_object().map(|object| object.keys().map(String::as_str).collect::<Vec<_>>());
+            let mut keys = keys.ok_or("no object")?;
+            keys.sort_unstable();
+            same(keys, names.to_vec())?;
+        }
+        Ok(of_load.len())
+    };
+    same(fields("hello", &["comm", "pid", "timestamp_ns"])?, 5)?;
+    let ran = with_load(&["hello"], &["write", "5"]);
+    same(ran.stdout.lines().next().map(|line| line.split_whitespace().collect()), Some(vec!["PID", "COMM", "TIMESTAMP_NS"]))?;
+    let ran = with_load(&["-f", "json", "syscall"], &["write", "5"]);
+    let records = ran.json()?;
+    let writes = of_type(&records, "syscall").filter(|call| call["comm"] == "live" && call["syscall_name"] == "write");
+    let writes = writes.filter(|call| call["syscall_id"] == 1 && call["timestamp_ns"].is_u64() && call["pid"].is_u64());
+    check(writes.count() >= 5, || ran.stdout.clone())?;
+    let ran = with_load(&["syscall"], &["write", "5"]);
+    same(ran.stdout.lines().next().map(|line| line.split_whitespace().collect()), Some(vec!["PID", "COMM", "ID", "NAME"]))
+}
+
+pub fn help_is_the_head_comment() -> Result<(), Failed> {
+    for name in ["opensnoop", "syscount", "latency", "hello", "syscall"] {
+        let ran = run(&[name, "--help"]);
+        ran.succeeded()?;
+        check(ran.stdout.starts_with(&format!("{name}: ")), || ran.stdout.clone())?;
+        run(&["--dry-run", name]).succeeded()?;
+    }
+    Ok(())
+}

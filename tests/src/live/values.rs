@@ -1,0 +1,170 @@
+//! Values: arguments, strings, arithmetic, aggregations.
+
+use libtest_mimic::Failed;
+
+use super::run::{Ran, check, json, of_type, run, same, script, with_load};
+
+/// Runs a clause on `close(100_000 + i)` for i below 1000.
+fn on_close(body: &str) -> Result<Ran, Failed> {
+    let text = format!("tracepoint:syscalls:sys_enter_close /pid == cpid && args.fd >= 100000/ {{ {body} }}");
+    script(&text, &["close", "1000"])
+}
+
+pub fn aggregations_are_exact() -> Result<(), Failed> {
+    let ran = on_close(
+        "$n = args.fd - 100000; @count = count(); @sum = sum($n); @min = min($n + 5); @max = max($n); @avg = avg($n);
+         @low = min(5 - (int)0 - $n); @hist = hist($n); @keyed[$n % 3] = sum($n);"
+            .replace("(int)0 - ", "")
+            .as_str(),
+    )?;
+    for (name, value) in [
+        ("count", "1000"),
+        ("sum", "499500"),
+        ("min", "5"),
+        ("max", "999"),
+        ("avg", "499"),
+        ("low", "-994"),
+        ("keyed[0]", "166833"),
+        ("keyed[1]", "166167"),
+    ] {
+        let value_seen = ran.value(&format!("@{name}: "));
+        same((name, value_seen?), (name, value))?;
+    }
+    for line in ["[0]                    1 |", "[1]                    1 |", "[2, 4)                 2 |", "[512, 1K)            488 |"] {
+        check(ran.stdout.contains(line), || format!("no {line} in\n{}", ran.stdout))?;
+    }
+    Ok(())
+}
+
+pub fn increments_are_exact() -> Result<(), Failed> {
+    let ran = script(
+        "sys_enter_getppid /pid == cpid/ { @up++; @by += 3; @down--; @read++; if (@read > 1000000) { exit(); } }",
+        &["threads", "100000"],
+    )?;
+    // `@read` is read by the kernel and so shared by all CPUs: additions are atomic there.
+    for (name, value) in [("up", "100000"), ("by", "300000"), ("down", "-100000"), ("read", "100000")] {
+        same((name, ran.value(&format!("@{name}: "))?), (name, value))?;
+    }
+    Ok(())
+}
+
+pub fn comparisons_and_arithmetic() -> Result<(), Failed> {
+    let ran = on_close(
+        "$n = args.fd - 100000;
+         if ($n >= 10 && $n < 20 || $n == 500) { @a = count(); } else if (!($n & 1)) { @b = count(); } else { @c = count(); }
+         if (comm == \"live\" && comm != \"live2\") { @same = count(); }
+         if ($n * 2 / 4 == $n >> 1) { @half = count(); }
+         $m = $n > 900 ? 1 : 0; @big = sum($m);
+         @neg = sum(-$n); @x = max(($n ^ 0xff) | 1); @cpu = max(cpu < 1024 && uid == 0 && gid == 0 && tid == pid);",
+    )?;
+    for (name, value) in [
+        ("a", "11"),
+        ("b", "494"),
+        ("c", "495"),
+        ("same", "1000"),
+        ("half", "1000"),
+        ("big", "99"),
+        ("neg", "-499500"),
+        ("x", "1023"),
+        ("cpu", "1"),
+    ] {
+        same((name, ran.value(&format!("@{name}: "))?), (name, value))?;
+    }
+    Ok(())
+}
+
+const OPEN: &str = "tracepoint:syscalls:sys_enter_openat /pid == cpid/ ";
+
+pub fn strings_are_read_from_user_memory() -> Result<(), Failed> {
+    let text = format!(
+        "{OPEN} {{ $path = str(args.filename); @[$path] = count(); @name[comm, str(args.filename, 8)] = 1;
+         if ($path == \"/nowhere/at/all\") {{ printf(\"%s|%-6d|%s\\n\", $path, args.dfd, comm); }}
+         if (str(args.filename) == \"/proc/self/status\") {{ printf(\"%s and %s\\n\", str(args.filename), str(args.filename, 6)); }} }}"
+    );
+    let ran = script(&text, &["open"])?;
+    same(ran.value("/nowhere")?, "/at/all|-100  |live")?;
+    same(ran.value("/proc")?, "/self/status and /proc")?;
+    same(ran.value("@[/nowhere/at/all]: ")?, "1")?;
+    same(ran.value("@name[live, /nowher]: ")?, "1")
+}
+
+pub fn strings_that_cannot_be_read_say_so() -> Result<(), Failed> {
+    let text = format!("{OPEN} {{ printf(\"path %s\\n\", str(args.filename)); @[str(args.filename)] = count(); }}");
+    let ran = script(&text, &["unmapped"])?;
+    same(ran.stdout.lines().any(|line| line == "path <fault>"), true)?;
+    same(ran.value("@[<fault>]: ")?, "1")
+}
+
+pub fn long_strings_are_cut_and_counted() -> Result<(), Failed> {
+    let text = format!("{OPEN} {{ printf(\"%s\\n\", str(args.filename)); }}");
+    let ran = script(&text, &["open"])?;
+    let longest = ran.stdout.lines().map(str::len).max();
+    same(longest, Some(255))?;
+    check(ran.stderr.contains("warning: 1 strings were cut"), || ran.stderr)?;
+    let ran = script(&text.replace("str(args.filename)", "str(args.filename, 1024)"), &["open"])?;
+    same(ran.stdout.lines().map(str::len).max(), Some(601))?;
+    check(!ran.stderr.contains("cut"), || ran.stderr)
+}
+
+pub fn texts_of_tracepoints() -> Result<(), Failed> {
+    let ran = script(
+        "tracepoint:sched:sched_process_exec /pid == cpid/ { printf(\"exec %s\\n\", str(args.filename)); @f[args.filename] = args.pid; }
+         tracepoint:sched:sched_process_exit /pid == cpid/ { printf(\"exit %s %d\\n\", args.comm, args.pid == pid); }",
+        &["getppid", "1"],
+    )?;
+    check(ran.value("exec ")?.ends_with("/live"), || ran.stdout.clone())?;
+    same(ran.value("exit ")?, "live 1")
+}
+
+pub fn arguments_of_a_set() -> Result<(), Failed> {
+    // Enough calls have a first argument called `fd` to make a set; the registers of the call are read.
+    let ran = script(
+        "tracepoint:syscalls:sys_enter_close, tracepoint:syscalls:sys_enter_fsync, tracepoint:syscalls:sys_enter_fchmod,
+         tracepoint:syscalls:sys_enter_fchown, tracepoint:syscalls:sys_enter_fchdir, tracepoint:syscalls:sys_enter_fdatasync,
+         tracepoint:syscalls:sys_enter_fallocate, tracepoint:syscalls:sys_enter_getdents64, tracepoint:syscalls:sys_enter_ioctl
+         /pid == cpid && args.fd >= 100000/ { @[probe] = sum(args.fd - 100000); @n[nargs] = count(); }",
+        &["close", "1000"],
+    )?;
+    same(ran.value("@[tracepoint:syscalls:sys_enter_close]: ")?, "499500")?;
+    same(ran.value("@n[1]: ")?, "1000")?;
+    let ran = script("sys_enter /pid == cpid && args.id == 3 && args.args[0] >= 100000/ { @ = sum(args.args[0] - 100000); }", &["close", "1000"])?;
+    same(ran.value("@: ")?, "499500")
+}
+
+pub fn userspace_clauses_read_the_maps() -> Result<(), Failed> {
+    let ran = script(
+        "BEGIN { @begin = 7; @words[\"a\"] = \"text\"; printf(\"begin %d %s\\n\", @begin, comm); }
+         sys_enter_getppid /pid == cpid/ { @ = count(); @a = avg(8); @m = max(3); @last = nsecs > 0; }
+         END { printf(\"end %d %d %d %d %s %d\\n\", @, @a, @m, @last, @words[\"a\"], @begin + 1);
+               clear(@); delete(@words[\"a\"]); delete(@begin); @e++; @e++; zero(@a); }",
+        &["threads", "1000"],
+    )?;
+    same(ran.value("begin ")?, "7 scope")?;
+    same(ran.value("end ")?, "1000 8 3 1 text 8")?;
+    same(ran.value("@e: ")?, "2")?;
+    let rest = ran.stdout.lines().filter(|line| line.starts_with('@')).collect::<Vec<_>>();
+    same(rest, vec!["@a: 0", "@m: 3", "@last: 1", "@e: 2"])?;
+    let ran = run(&["-e", "BEGIN { @x[1] = 5; @x[2] = 3; print(@x); print(@x, 1); print(@x, 0, 2); print(@x[1]); print(\"done\"); exit(3); } END { clear(@x); }"]);
+    ran.ended_with(3)?;
+    same(ran.stdout.as_str(), "@x[2]: 3\n@x[1]: 5\n@x[1]: 5\n@x[2]: 1\n@x[1]: 2\n5\ndone\n")
+}
+
+pub fn deep_expressions_and_many_variables() -> Result<(), Failed> {
+    // More operands at once than there are registers, and more variables.
+    let nested = (0..30).fold("1".to_owned(), |inner, _| format!("($a + {inner} * $b)"));
+    let expected = (0..30).fold(1i64, |inner, _| 2i64.wrapping_add(inner.wrapping_mul(3)));
+    let right = (0..30).fold("1".to_owned(), |inner, _| format!("($b - ({inner} + $a))"));
+    let right_expected = (0..30).fold(1i64, |inner, _| 3i64.wrapping_sub(inner.wrapping_add(2)));
+    let variables = (0..20).map(|index| format!("$v{index} = $a + {index};")).collect::<String>();
+    let sum = (0..20).map(|index| format!("$v{index}")).collect::<Vec<_>>().join(" + ");
+    let body = format!("$a = 2 + cpu * 0; $b = 3 + cpu * 0; @deep = {nested}; @right = {right}; {variables} @sum = {sum};");
+    for probe in ["BEGIN", "sys_enter_getppid /pid == cpid/"] {
+        let records = json(&format!("{probe} {{ {body} }}"), &["getppid", "1"])?;
+        let value = |name: &str| of_type(&records, "map").find_map(|map| map[name].as_i64());
+        same(value("@deep"), Some(expected))?;
+        same(value("@right"), Some(right_expected))?;
+        same(value("@sum"), Some(230))?;
+    }
+    let ran = with_load(&["-e", "sys_enter_getppid /pid == cpid/ { if (cpu > 100000) { $x = 5; } @ = $x; }"], &["getppid", "1"]);
+    same(ran.value("@: ")?, "0")
+}
