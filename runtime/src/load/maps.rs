@@ -52,7 +52,8 @@ impl KernelMaps {
         let kernel = || program.maps.values().map(|map| map.storage).filter(|storage| storage.in_kernel);
         let array = |name, size, flags| create(name, bpf_map_type::BPF_MAP_TYPE_ARRAY, 4, size, 1, flags);
         let epoch = kernel().any(|storage| storage.swapped).then(|| array("epoch", 8, 0)).transpose()?;
-        let largest = kernel().filter(|storage| !storage.kind.is_array()).map(|storage| storage.value_size).max();
+        // Arrays need none, but until the verifier knows that an array's entry is there, it wants one of that size.
+        let largest = kernel().map(|storage| storage.value_size).max();
         let zeroes = largest.map(|size| array("zeroes", size as u32, 0)).transpose()?;
         let losses = array("losses", 8 * LOSSES as u32, 0)?;
         let ring = program.sends_records();

@@ -61,14 +61,14 @@ pub fn print_and_clear_lose_nothing() -> Result<(), Failed> {
         let text = format!(
             "tracepoint:syscalls:sys_enter_getppid /pid == cpid/ {{ {clause}; }} interval:ms:10 {{ print(@); clear(@); }}"
         );
-        let records = json(&text, &["threads", "400000"])?;
+        let records = json(&text, &["threads", "1000000"])?;
         let counts = of_type(&records, "map").flat_map(|map| match &map["@"] {
             serde_json::Value::Object(entries) => entries.values().filter_map(serde_json::Value::as_u64).collect(),
             single => single.as_u64().into_iter().collect::<Vec<_>>(),
         });
         let counts = counts.collect::<Vec<_>>();
         check(counts.len() > 3, || format!("only {} portions", counts.len()))?;
-        same(counts.iter().sum::<u64>(), 400_000)?;
+        same(counts.iter().sum::<u64>(), 1_000_000)?;
     }
     Ok(())
 }

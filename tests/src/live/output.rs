@@ -64,10 +64,10 @@ pub fn text_and_histograms() -> Result<(), Failed> {
     let ran = run(&["-f", "json", "-e", "BEGIN { @h[1] = hist(5); @k[1, \"x\"] = -2; @a = avg(3); time(\"at\"); print(5); printf(\"é\\n\"); exit(); }"]);
     same(
         ran.stdout.as_str(),
-        "{\"type\": \"attached_probes\", \"data\": {\"probes\": 1}}
-{\"type\": \"time\", \"data\": \"at\"}
+        "{\"type\": \"time\", \"data\": \"at\"}
 {\"type\": \"value\", \"data\": 5}
 {\"type\": \"printf\", \"data\": \"é\\n\"}
+{\"type\": \"attached_probes\", \"data\": {\"probes\": 1}}
 {\"type\": \"hist\", \"data\": {\"@h\": {\"1\": [{\"min\": 4, \"max\": 7, \"count\": 1}]}}}
 {\"type\": \"map\", \"data\": {\"@k\": {\"1,x\": -2}}}
 {\"type\": \"stats\", \"data\": {\"@a\": 3}}
