@@ -101,6 +101,13 @@ impl Alu {
     }
 }
 
+/// Whether the operation with this code is computed by branches on its operands; the others are straight code.
+#[inline(always)]
+#[must_use]
+pub const fn branches(op: u8) -> bool {
+    matches!(op, 4..=7 | 15..=25)
+}
+
 /// Applies the operation with code `op` (an [`Alu`] as `u8`) to two words; an unknown code gives 0.
 ///
 /// It takes the code and not the enum, because the machine reads the code from the plan: the verifier, which knows
@@ -162,6 +169,26 @@ pub fn opaque(value: u64) -> u64 {
         // SAFETY: an empty block that claims to change one register.
         unsafe { core::arch::asm!("/* {0} */", inout(reg) kept, options(nostack, nomem)) };
         kept
+    };
+    value
+}
+
+/// Hides a value of a machine register from the verifier before a branch depends on it.
+///
+/// Registers lie on the BPF stack and are reached through a computed address. Verifiers before 6.8 do not follow the
+/// need for an exact value through such an access: they take a path for one they have seen although a register differs,
+/// and delete the code that only it reaches ("bpf: support non-r10 register spill/fill to/from stack in precision
+/// tracking" mended it). What such a verifier does not know, it can't be wrong about: it takes the result of a negation
+/// for any number. So two of them hide a value and cost next to nothing. Does nothing outside BPF.
+#[inline(always)]
+#[must_use]
+pub fn blind(value: u64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    let value = {
+        let mut hidden = value;
+        // SAFETY: two instructions that change one register.
+        unsafe { core::arch::asm!("{0} = -{0}", "{0} = -{0}", inout(reg) hidden, options(nostack, nomem)) };
+        hidden
     };
     value
 }
@@ -251,6 +278,9 @@ mod tests {
         }
         assert_eq!(ALUS.iter().filter(|op| op.is_comparison()).count(), 10);
         assert!(Alu::Eq.is_comparison() && Alu::GeS.is_comparison());
+        let straight = ALUS.iter().filter(|op| !branches(**op as u8)).count();
+        assert_eq!(straight, ALUS.len() - 10 - 4 - 1);
+        assert!(branches(Alu::Log2 as u8) && branches(Alu::RemS as u8) && !branches(Alu::Sext as u8));
     }
 
     #[test]

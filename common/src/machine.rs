@@ -7,7 +7,7 @@
 //! The machine checks nothing: that registers are written before they are read, that offsets lie inside the frame
 //! and that jumps stay inside the plan is proven before, by `dsl`'s plan verifier, and once more by the kernel's.
 
-use crate::arith::alu;
+use crate::arith::{alu, blind, branches};
 use crate::plan::{Code, Loss, Op};
 
 /// What a plan runs on: registers, a frame of memory, a context, maps, and somewhere to send records.
@@ -123,7 +123,8 @@ fn step<H: Host>(host: &mut H) -> Next {
         host.jump(op.off());
         return Next::Elsewhere;
     } else if code == Code::JumpIf as u8 {
-        let (left, right) = (operand!(op.a()), rhs!());
+        let (left, right) = (blind(operand!(op.a())), rhs!());
+        let right = if op.b() == Op::IMM { right } else { blind(right) };
         if alu(op.dst(), left, right) != 0 {
             if op.off() == Op::TO_END {
                 return Next::End;
@@ -134,6 +135,7 @@ fn step<H: Host>(host: &mut H) -> Next {
     } else if code == Code::Alu as u8 {
         let right = rhs!();
         let left = if op.a() == Op::NONE { 0 } else { operand!(op.a()) };
+        let (left, right) = if branches(op.off() as u8) { (blind(left), blind(right)) } else { (left, right) };
         host.set_reg(op.dst(), alu(op.off() as u8, left, right));
     } else if code == Code::Context as u8 {
         let value = host.context(op.off(), op.b());
@@ -172,8 +174,10 @@ fn step<H: Host>(host: &mut H) -> Next {
         let len = host.string(op.off() as u64 + extra, host.reg(op.a()), imm as u32, (imm >> 32) as u8);
         host.set_reg(op.dst(), len);
     } else if code == Code::Find as u8 {
-        let found = host.find(op.a(), op.b() == 1, op.off());
-        host.set_reg(op.dst(), found as u64);
+        if !host.find(op.a(), op.b() == 1, op.off()) {
+            host.jump(imm!() as u32);
+            return Next::Elsewhere;
+        }
     } else if code == Code::Open as u8 {
         if !host.open(op.a(), op.b() == 1, op.off()) {
             let imm = imm!();
@@ -215,12 +219,12 @@ fn step<H: Host>(host: &mut H) -> Next {
         let last = (op.off() >> 16) as u64;
         let base = (op.off() & 0xffff) as u64;
         let value = rhs!();
-        let index = host.reg(op.a());
+        let index = blind(host.reg(op.a()));
         let index = if index > last { last } else { index };
         host.add_value(base + index * 8, value, op.dst() == 1);
     } else if code == Code::ValueBest as u8 {
         let off = op.off() as u64;
-        let candidate = host.reg(op.a());
+        let candidate = blind(host.reg(op.a()));
         let better = if host.value(off + 8) == 0 { 1 } else { alu(op.dst(), candidate, host.value(off)) };
         if better != 0 {
             host.set_value(off, candidate);

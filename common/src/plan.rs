@@ -62,8 +62,8 @@ pub enum Code {
     /// length without the NUL. A string cut short is counted as [`Loss::CutString`]; in place of one that can't be
     /// read stands [`FAULT`].
     Str,
-    /// Points the value cursor at the entry of the map in slot `a` under the key at `frame[off..]`;
-    /// `r[dst] = 1` if there is one, else 0. If `b` is 1, the slot is `a` or `a + 1` by the epoch.
+    /// Points the value cursor at the entry of the map in slot `a` under the key at `frame[off..]`; if there is none,
+    /// `pc = imm`. If `b` is 1, the slot is `a` or `a + 1` by the epoch.
     Find,
     /// As [`Code::Find`], but makes an entry of zeroes where there is none. Where that fails, counts the
     /// loss `imm >> 32` and sets `pc = imm as u32`.

@@ -161,7 +161,7 @@ impl fmt::Display for Shown {
                 let extra = if op.b() == Op::NONE { String::new() } else { format!(" + r{}", op.b()) };
                 write!(out, "str       r{dst} = frame[{off}{extra}; {low}] <- {}[r{a}]", space(high))
             }
-            Code::Find => write!(out, "find      r{dst} = {slot}[frame[{off}]]"),
+            Code::Find => write!(out, "find      {slot}[frame[{off}]] else -> {low}"),
             Code::Open => write!(out, "open      {slot}[frame[{off}]] else lose {high} -> {low}"),
             Code::Delete => write!(out, "delete    r{dst} = {slot}[frame[{off}]]"),
             Code::ValueOut => write!(out, "out       frame[{low}; {high}] = value[{off}]"),

@@ -42,17 +42,11 @@ pub fn verify<'a>(plan: &Plan, map_of: impl Fn(usize) -> Option<&'a Map>) -> Res
 struct Known {
     written: u16,
     value: usize,
-    /// The register that is 1 exactly if a find succeeded, and the size of the value then.
-    found: Option<(u8, usize)>,
 }
 
 impl Known {
     fn join(&self, other: &Known) -> Known {
-        Known {
-            written: self.written & other.written,
-            value: self.value.min(other.value),
-            found: self.found.filter(|found| other.found == Some(*found)),
-        }
+        Known { written: self.written & other.written, value: self.value.min(other.value) }
     }
 }
 
@@ -78,7 +72,8 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                 self.alu(op.dst())?;
                 self.operand(op.a())?;
                 self.rhs()?;
-                return Ok(self.branches(at, op.off()));
+                let taken = (op.off() != Op::TO_END).then(|| (off, self.known.clone()));
+                return Ok(taken.into_iter().chain([(at + 1, self.known.clone())]).collect());
             }
             Code::Alu => {
                 self.alu(off as u8)?;
@@ -140,17 +135,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                 self.frame(off, (low + 1).max(8))?;
                 self.write(op.dst())?;
             }
-            Code::Find => {
-                let size = self.map(op.a(), op.b(), off)?;
-                self.write(op.dst())?;
-                self.known.found = Some((op.dst(), size));
-            }
-            Code::Open => {
-                let size = self.map(op.a(), op.b(), off)?;
-                let failed = (low, Known { value: 0, ..self.known.clone() });
-                self.known.value = size;
-                return Ok(vec![failed, (at + 1, self.known.clone())]);
-            }
+            Code::Find | Code::Open => return self.entry(at, low, off),
             Code::Delete => {
                 self.map(op.a(), 0, off)?;
                 self.write(op.dst())?;
@@ -185,20 +170,11 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
         Ok(vec![(at + 1, self.known.clone())])
     }
 
-    /// The two ways of a jump; a test of what a find gave tells whether there is a value on each.
-    fn branches(&self, at: usize, target: u32) -> Ways {
-        let (mut taken, mut on) = (self.known.clone(), self.known.clone());
-        if let Some((register, size)) = self.known.found
-            && self.op.a() == register
-            && self.op.b() == Op::IMM
-            && self.op.imm == 0
-            && ALUS[self.op.dst() as usize] == scope_common::arith::Alu::Eq
-        {
-            on.value = size;
-            taken.value = 0;
-        }
-        let taken = (target != Op::TO_END).then_some((target as usize, taken));
-        taken.into_iter().chain([(at + 1, on)]).collect()
+    /// The two ways of an access to a map's entry: with a value on, without one elsewhere.
+    fn entry(&self, at: usize, elsewhere: usize, key: usize) -> Result<Ways, String> {
+        let size = self.map(self.op.a(), self.op.b(), key)?;
+        let with = |value| Known { value, ..self.known.clone() };
+        Ok(vec![(elsewhere, with(0)), (at + 1, with(size))])
     }
 
     fn alu(&self, code: u8) -> Result<(), String> {
@@ -228,7 +204,6 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
             return Err(format!("there is no r{register}"));
         }
         self.known.written |= 1 << register;
-        self.known.found = self.known.found.filter(|(have, _)| *have != register);
         Ok(())
     }
 

@@ -258,6 +258,9 @@ impl Host for Kernel {
 
     #[inline(always)]
     fn comm(&mut self, off: u32) {
+        // Some kernels (6.1) leave what lay behind the name's NUL; a key must not differ by that.
+        self.store(off, 0);
+        self.store(off + 8, 0);
         // SAFETY: 16 bytes of the frame.
         unsafe { bpf::bpf_get_current_comm(self.at(off).cast(), 16) };
     }

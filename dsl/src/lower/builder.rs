@@ -102,6 +102,12 @@ impl Builder {
         }
     }
 
+    /// Finds a map's entry; goes to the label if there is none.
+    pub fn find(&mut self, slot: u8, swapped: bool, key: u32, otherwise: Label) {
+        self.jumps.push((self.ops.len(), otherwise));
+        self.op(Code::Find, 0, slot, swapped.into(), key, 0);
+    }
+
     /// Opens a map's entry; where that fails, counts the loss and goes to the label.
     pub fn open(&mut self, slot: u8, swapped: bool, key: u32, loss: u32, otherwise: Label) {
         self.jumps.push((self.ops.len(), otherwise));
@@ -186,7 +192,7 @@ impl Builder {
             let to_end = self.ops[target as usize].code() == Code::End as u8;
             let op = &mut self.ops[at];
             match op.code() {
-                code if code == Code::Open as u8 => op.imm |= target,
+                code if code == Code::Open as u8 || code == Code::Find as u8 => op.imm |= target,
                 // To end at once is cheaper than to go and find the end.
                 code if code == Code::JumpIf as u8 && to_end => op.word |= u64::from(Op::TO_END) << 32,
                 _ => op.word |= target << 32,

@@ -171,8 +171,7 @@ impl Lowerer<'_> {
             return;
         };
         let none = self.builder.label();
-        self.builder.op(Code::Find, 0, slot, swapped.into(), key, 0);
-        self.builder.jump_if(Alu::Eq, 0, Operand::Imm(0), none);
+        self.builder.find(slot, swapped, key, none);
         for off in (0..=set).step_by(8) {
             self.builder.op(Code::ValueStore, 0, 0, Op::IMM, off, 0);
         }

@@ -52,8 +52,7 @@ impl Lowerer<'_> {
                 let (slot, swapped) = self.slot(place.map);
                 let (none, done) = (self.builder.label(), self.builder.label());
                 let len = self.maps[place.map].value_text_size().min(size);
-                self.builder.op(Code::Find, first, slot, swapped.into(), key, 0);
-                self.builder.jump_if(scope_common::arith::Alu::Eq, first, super::builder::Operand::Imm(0), none);
+                self.builder.find(slot, swapped, key, none);
                 self.builder.op(Code::ValueOut, 0, 0, 0, 0, pair(off, len));
                 self.pad(off, len, size);
                 self.builder.jump(done);

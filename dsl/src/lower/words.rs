@@ -115,9 +115,8 @@ impl Lowerer<'_> {
         let key = self.key(place, dst);
         let (slot, swapped) = self.slot(place.map);
         let none = self.builder.label();
-        self.builder.op(Code::Find, dst, slot, swapped.into(), key, 0);
-        // The register is 0 on this way already.
-        self.builder.jump_if(Alu::Eq, dst, Operand::Imm(0), none);
+        self.builder.set(dst, 0);
+        self.builder.find(slot, swapped, key, none);
         match &self.maps[place.map].value {
             Value::Avg { signed } => {
                 let divide = if *signed { Alu::DivS } else { Alu::DivU };
