@@ -71,15 +71,15 @@ pub fn token_at(text: &str, at: usize) -> Span {
     Span::new(at, at + len)
 }
 
-/// Whether the block around a place was opened by `<`, as far as can be told from the text before it.
-pub fn in_angle_block(text: &str, at: usize) -> bool {
+/// Whether no brace is open at a place.
+pub fn outside_braces(text: &str, at: usize) -> bool {
     let braces = significant(text).filter(|(place, _)| *place < at);
     let depth = braces.fold(0i64, |depth, (_, byte)| match byte {
         b'{' => depth + 1,
         b'}' => depth - 1,
         _ => depth,
     });
-    depth <= 0 && text[..at].contains('<')
+    depth <= 0
 }
 
 const fn closer(opener: u8) -> u8 {

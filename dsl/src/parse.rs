@@ -364,7 +364,9 @@ fn advice(text: &str, at: usize) -> Option<&'static str> {
     if rest.starts_with('=') && !rest.starts_with("==") {
         return Some("only a map (`@name`) or a scratch variable (`$name`) can be assigned; `==` compares");
     }
-    if brackets::in_angle_block(text, at) && before.ends_with('>') {
+    // Outside all blocks, behind one that a `>` closed: perhaps earlier than it was meant.
+    let closed = before.rfind('>').filter(|end| !before[..*end].ends_with('-'));
+    if brackets::outside_braces(text, at) && closed.is_some_and(|end| !before[end..].contains(['{', '}']) && before.contains('<')) {
         return Some("in a `<` block a bare `>` closes the block: put a greater-than in parentheses, `(a > b)`");
     }
     None

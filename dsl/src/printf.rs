@@ -99,7 +99,7 @@ fn spec(mut rest: &str) -> Result<(Spec, &str), String> {
     let conversion = rest.chars().next().ok_or_else(|| "the format ends inside a conversion".to_owned())?;
     spec.conversion = if conversion == 'i' { 'd' } else { conversion };
     if !"duxXopcs".contains(spec.conversion) {
-        return Err(format!("`%{conversion}` is no conversion"));
+        return Err(format!("`%{}` is no conversion", conversion.escape_debug()));
     }
     Ok((spec, &rest[conversion.len_utf8()..]))
 }

@@ -123,6 +123,10 @@ impl Maps {
         for (name, known) in self.0 {
             let Known { key, value, usage, wish, read, span } = known;
             let Some((value, _)) = value else {
+                // Where something else is wrong, the writing may be what it kept from being seen.
+                if found.any_error() {
+                    continue;
+                }
                 let error = match read {
                     Some(span) => {
                         let title = format!("`{name}` is never given a value");
