@@ -195,12 +195,12 @@ pub fn blind(value: u64) -> u64 {
 
 #[inline(always)]
 fn div_unsigned(left: u64, right: u64) -> u64 {
-    if right == 0 { 0 } else { left / right }
+    left.checked_div(right).unwrap_or_default()
 }
 
 #[inline(always)]
 fn rem_unsigned(left: u64, right: u64) -> u64 {
-    if right == 0 { 0 } else { left % right }
+    left.checked_rem(right).unwrap_or_default()
 }
 
 // BPF has no signed division before version 4 of its instruction set, so the signs are handled apart.

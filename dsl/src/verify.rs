@@ -85,7 +85,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
             }
             Code::Context => {
                 let bytes = usize::from(op.b());
-                if !matches!(bytes, 4 | 8) || off % bytes != 0 || off + bytes > MAX_CONTEXT {
+                if !matches!(bytes, 4 | 8) || !off.is_multiple_of(bytes) || off + bytes > MAX_CONTEXT {
                     return Err("the context has no such word".to_owned());
                 }
                 self.write(op.dst())?;

@@ -127,12 +127,12 @@ impl Lowerer<'_> {
         let word = offset & !3;
         let inside = word + 4 <= self.record_end() && offset as usize + 8 <= MAX_CONTEXT;
         match size {
-            8 if offset % 8 == 0 && inside => self.context(dst, offset, 8),
-            4 if offset % 4 == 0 && inside => {
+            8 if offset.is_multiple_of(8) && inside => self.context(dst, offset, 8),
+            4 if offset.is_multiple_of(4) && inside => {
                 self.context(dst, offset, 4);
                 self.extend(dst, size, signed);
             }
-            1 | 2 if offset % size == 0 && inside => {
+            1 | 2 if offset.is_multiple_of(size) && inside => {
                 self.context(dst, word, 4);
                 let shift = (offset - word) * 8;
                 if shift > 0 {

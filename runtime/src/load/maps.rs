@@ -105,7 +105,7 @@ pub fn constant(name: &str, content: &[u8]) -> Result<MapData, MapError> {
     let map = create(name, bpf_map_type::BPF_MAP_TYPE_ARRAY, 4, content.len() as u32, 1, BPF_F_RDONLY_PROG)?;
     let written = bpf::update(map.fd().as_fd(), &[0; 4], content, bpf::Existing::Replace);
     let frozen = written.and_then(|()| bpf::freeze(map.fd().as_fd()));
-    frozen.map_err(|error| MapError::IoError(error))?;
+    frozen.map_err(MapError::IoError)?;
     Ok(map)
 }
 

@@ -13,12 +13,14 @@ pub fn run(arguments: &[OsString]) {
         "close" => close(number),
         "compat" => (0..number).for_each(|_| compat_call()),
         "open" => open(),
+        "opens" => repeat(number, open),
+        "writes" => repeat(number, || call(libc::SYS_write, [-1, 0, 0])),
         "unmapped" => unmapped(),
         "named" => {
             set_name(b"\x1b[2Jw\"\\\xff");
             (0..number).for_each(|_| call(libc::SYS_getppid, [0, 0, 0]));
         }
-        "slow" => slow(number),
+        "slow" => repeat(number, || call(libc::SYS_getppid, [0, 0, 0])),
         "write" => (0..number).for_each(|_| call(libc::SYS_write, [-1, 0, 0])),
         "status" => std::process::exit(number as i32),
         other => panic!("no load is called {other}"),
@@ -75,11 +77,11 @@ fn set_name(name: &[u8]) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
-/// Makes a call every few milliseconds, for so many milliseconds.
-fn slow(milliseconds: u64) {
+/// Does something every few milliseconds, for so many milliseconds.
+fn repeat(milliseconds: u64, task: impl Fn()) {
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(milliseconds) {
-        call(libc::SYS_getppid, [0, 0, 0]);
+        task();
         std::thread::sleep(Duration::from_millis(5));
     }
 }

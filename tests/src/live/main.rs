@@ -7,6 +7,7 @@ mod cli;
 mod counting;
 mod load;
 mod output;
+mod readme;
 mod run;
 mod scripts;
 mod values;
@@ -64,6 +65,9 @@ const TESTS: &[Test] = tests! {
         latency_pairs_enter_and_exit
         hello_and_syscall_have_the_fields_of_the_seeds
         help_is_the_head_comment
+    }
+    readme {
+        every_command_runs
     }
     cli {
         the_commands_status_is_passed_on

@@ -37,6 +37,17 @@ pub fn with_load(arguments: &[&str], load: &[&str]) -> Ran {
     finished(command.output())
 }
 
+/// Runs `scope` on a load that repeats itself for so many milliseconds, watching nothing but it.
+pub fn watching(arguments: &[&str], load: &[&str]) -> Result<Ran, Failed> {
+    let own = load_command(load);
+    let mut child = Command::new(&own[0]).args(&own[1..]).spawn()?;
+    let pid = child.id().to_string();
+    let ran = finished(scope(&["-p", &pid]).args(arguments).output());
+    child.wait()?;
+    ran.succeeded()?;
+    Ok(ran)
+}
+
 /// Runs a script on a load; its status must be 0.
 pub fn script(text: &str, load: &[&str]) -> Result<Ran, Failed> {
     let ran = with_load(&["-e", text], load);

@@ -53,11 +53,14 @@ impl Row {
     }
 }
 
+/// A part of the benchmark.
+type Measure = fn() -> Result<Vec<Row>>;
+
 /// Runs the measurements whose name contains `filter`.
 pub fn run(filter: &str) -> Result<()> {
     packages::need("/usr/bin/bpftrace", &["bpftrace"])?;
     test::build()?;
-    let parts: [(&str, fn() -> Result<Vec<Row>>); 3] =
+    let parts: [(&str, Measure); 3] =
         [("cost", cost::measure), ("records", records::measure), ("start", start::measure)];
     let mut rows = Vec::new();
     for (name, measure) in parts.into_iter().filter(|(name, _)| name.contains(filter)) {
