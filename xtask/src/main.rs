@@ -54,7 +54,19 @@ enum Task {
     },
 }
 
-fn main() -> Result<()> {
+fn main() -> std::process::ExitCode {
+    match task() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            // Without a backtrace: what failed is a command, and which one is said.
+            let causes = error.chain().map(ToString::to_string).collect::<Vec<_>>();
+            eprintln!("xtask: {}", causes.join(": "));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn task() -> Result<()> {
     match Task::parse() {
         Task::BuildEbpf { check: false } => ebpf::build(),
         Task::BuildEbpf { check: true } => ebpf::check().map(drop),
