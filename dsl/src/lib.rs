@@ -31,7 +31,7 @@ pub use parse::parse;
 use program::Program;
 
 /// How a script is compiled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Gather sets of `syscalls:` tracepoints into raw programs.
     pub rewrite: bool,
@@ -41,11 +41,13 @@ pub struct Options {
     pub cpid: Option<u32>,
     /// When the trace begins, in nanoseconds since boot.
     pub start: u64,
+    /// What `$1`, `$2`, ... stand for.
+    pub arguments: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { rewrite: true, pid: None, cpid: None, start: 0 }
+        Options { rewrite: true, pid: None, cpid: None, start: 0, arguments: Vec::new() }
     }
 }
 
@@ -72,8 +74,8 @@ pub fn compile(text: &str, facts: &dyn KernelFacts, options: Options) -> Compile
     };
     let mut found = Diagnostics::default();
     let probes = resolve::resolve(&script, facts, resolve::Choice { rewrite: options.rewrite }, &mut found);
-    let context = check::Context { has_command: options.cpid.is_some() };
-    let checked = check::check(&script, &probes, context, &mut found);
+    let context = check::Context { has_command: options.cpid.is_some(), arguments: options.arguments };
+    let checked = check::check(&script, &probes, &context, &mut found);
     let program = checked.map(|checked| {
         let sets = checked.clauses.iter().any(|clause| matches!(clause.site, resolve::Site::SyscallSet { .. }));
         let compat = match if sets { facts.compat() } else { facts::Compat::Absent } {

@@ -3,7 +3,7 @@
 //! A plan that fails is a bug of the lowering, never of a script.
 
 use scope_common::arith::ALUS;
-use scope_common::plan::{Builtin, Code, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME};
+use scope_common::plan::{Builtin, Code, MAP_SLOTS, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME};
 
 use crate::program::{Map, Plan, code};
 
@@ -14,7 +14,7 @@ use crate::program::{Map, Plan, code};
 /// # Errors
 /// The op that breaks a rule, and which.
 pub fn verify<'a>(plan: &Plan, map_of: impl Fn(usize) -> Option<&'a Map>) -> Result<(), String> {
-    if plan.ops.len() > MAX_OPS || plan.data.len() > MAX_DATA || plan.frame > MAX_FRAME {
+    if plan.slots.len() > MAP_SLOTS || plan.ops.len() > MAX_OPS || plan.data.len() > MAX_DATA || plan.frame > MAX_FRAME {
         return Err("the plan is too large".to_owned());
     }
     // What is known before each op, joined over the ways that lead there; jumps go forward, so one walk is enough.

@@ -47,12 +47,15 @@ pub fn run(kernel: Kernel, command: &[&str]) -> Result<i32> {
     qemu.args(["-append", "console=ttyS0 quiet panic=-1"]).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut guest = qemu.spawn().context("starting QEMU")?;
     let mut status = None;
+    // What the firmware says before is no business of the command's.
+    let mut begun = false;
     let console = std::io::BufReader::new(guest.stdout.take().expect("the console is piped"));
     for line in std::io::BufRead::lines(console) {
         let line = line?;
         match line.trim_end().strip_prefix("xtask-status ") {
             Some(code) => status = code.parse().ok(),
-            None => println!("{}", line.trim_end_matches('\r')),
+            None if begun && status.is_none() => println!("{}", line.trim_end_matches('\r')),
+            None => begun |= line.trim_end().ends_with("xtask-begin"),
         }
     }
     guest.wait()?;
@@ -103,7 +106,7 @@ fn initramfs(kernel: Kernel, command: &[&str]) -> Result<PathBuf> {
         "#!/bin/sh\nexport PATH=/bin HOME=/ TERM=dumb RUST_BACKTRACE=1\n\
          busybox mount -t devtmpfs devtmpfs /dev\nbusybox mount -t proc proc /proc\nbusybox mount -t sysfs sysfs /sys\n\
          busybox mount -t tmpfs tmpfs /tmp\nbusybox ip link set lo up 2>/dev/null\n\
-         {words}\necho \"xtask-status $?\"\nbusybox poweroff -f\n"
+         echo xtask-begin\n{words}\necho \"xtask-status $?\"\nbusybox poweroff -f\n"
     );
     fs::write(tree.join("init"), init)?;
     fs::set_permissions(tree.join("init"), fs::Permissions::from_mode(0o755))?;

@@ -82,6 +82,12 @@ impl Checker<'_> {
             Some(max) => self.constant(max, 1..=MAX_STRING as u64)? as usize,
             None => DEFAULT_STRING,
         };
+        if let ast::ExprKind::Var(name) = &arguments[0].kind
+            && let Some(text) = self.parameter(name)
+        {
+            let text = ast::Expr { kind: ast::ExprKind::Str(text.to_owned()), span };
+            return self.expr(&text);
+        }
         let address = self.expr(&arguments[0])?;
         match address.ty {
             // The text of a field or the name of a task is no address: it is there already.

@@ -115,7 +115,25 @@ impl Checker<'_> {
         Some(Expr { kind: ExprKind::Builtin(builtin), ty: builtin.ty(), span })
     }
 
+    /// The text of `$1`, `$2`, ...: empty past the last, as in bpftrace. `None` for a variable with a name.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        let number = name.strip_prefix('$')?.parse::<usize>().ok()?;
+        let index = number.checked_sub(1);
+        Some(index.and_then(|index| self.context.arguments.get(index)).map_or("", String::as_str))
+    }
+
     fn variable(&mut self, name: &str, span: Span) -> Option<Expr> {
+        if let Some(text) = self.parameter(name) {
+            let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1i64, digits));
+            let value = if text.is_empty() { Ok(0) } else { crate::literal::number(digits) };
+            if let Ok(value) = value {
+                let value = (value as i64).wrapping_mul(sign) as u64;
+                return Some(int(value, Type::Int { signed: value <= i64::MAX as u64 || sign < 0 }, span));
+            }
+            let error = Diagnostic::error("E0332", span, format!("`{name}` is no number"), format!("the script was given `{text}`"));
+            self.error(error.help(format!("`str({name})` is its text")));
+            return None;
+        }
         let variables = self.state.variables.get(&self.clause.source);
         if let Some((index, _, ty)) = variables.and_then(|variables| variables.get_full(name))
             && self.clause.assigned.contains(name)

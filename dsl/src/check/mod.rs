@@ -22,14 +22,16 @@ use crate::types::Type;
 use maps::Maps;
 
 /// What the checker must know of the run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Context {
-    /// The process id of the started command, for `cpid`.
+    /// Whether a command is started, for `cpid`.
     pub has_command: bool,
+    /// What `$1`, `$2`, ... stand for.
+    pub arguments: Vec<String>,
 }
 
 /// Checks a script. Gives `None` if an error was found; warnings are added all the same.
-pub fn check(script: &ast::Script, probes: &Probes, context: Context, found: &mut Diagnostics) -> Option<Script> {
+pub fn check(script: &ast::Script, probes: &Probes, context: &Context, found: &mut Diagnostics) -> Option<Script> {
     let functions = script_functions(script, found);
     let mut state = State::default();
     maps::declare(script, &mut state.maps, found);
@@ -89,7 +91,7 @@ struct State {
 
 struct Checker<'a> {
     functions: &'a HashMap<String, ast::Function>,
-    context: Context,
+    context: &'a Context,
     state: State,
     errors: Diagnostics,
     actions: Vec<Action>,

@@ -9,7 +9,7 @@ mod texts;
 mod words;
 
 use indexmap::IndexMap;
-use scope_common::plan::{MAX_DATA, MAX_FRAME, MAX_OPS};
+use scope_common::plan::{MAP_SLOTS, MAX_DATA, MAX_FRAME, MAX_OPS};
 
 use crate::checked::{Script, Statement};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -56,7 +56,7 @@ pub fn lower(script: Script, options: Options, found: &mut Diagnostics) -> Progr
         };
         lowerer.clause(&clause);
         let plan = lowerer.builder.finish();
-        let needs = [("ops", plan.ops.len(), MAX_OPS), ("bytes of constants", plan.data.len(), MAX_DATA), ("bytes of frame", plan.frame, MAX_FRAME)];
+        let needs = [("ops", plan.ops.len(), MAX_OPS), ("bytes of constants", plan.data.len(), MAX_DATA), ("bytes of frame", plan.frame, MAX_FRAME), ("map slots", plan.slots.len(), MAP_SLOTS)];
         for (what, need, limit) in needs {
             if need > limit {
                 let title = format!("this clause needs {need} {what}; the limit is {limit}");

@@ -110,6 +110,8 @@ fn run(args: &Args) -> Result<u8, Failure> {
         pid: args.pid,
         cpid: started.as_ref().map(|started| started.pid).or(command.as_ref().map(|_| 0)),
         start: process::boot_nanos(),
+        // With `-e` there is no script to name: the first word is an argument already.
+        arguments: args.script.iter().filter(|_| args.program.is_some()).chain(&args.arguments).cloned().collect(),
     };
     let Compiled { program, functions, diagnostics } = scope_dsl::compile(&source.text, &facts, options);
     let program = report(args, &source, &diagnostics, program)?;

@@ -122,6 +122,38 @@ pub fn without_root_the_capability_is_named() -> Result<(), Failed> {
     same(userspace.stdout.as_str(), "no kernel needed\n")
 }
 
+pub fn a_script_file_takes_arguments() -> Result<(), Failed> {
+    let path = std::env::temp_dir().join(format!("scope-script-{}.scope", std::process::id()));
+    std::fs::write(&path, "#!/usr/bin/env scope\nBEGIN { printf(\"%d %s|%s\\n\", $1 + 1, str($2), str($3)); @ = $9; exit(); }\n")?;
+    let name = path.to_string_lossy().into_owned();
+    let ran = run(&[&name, "41", "word", "-q"]);
+    let wrong = run(&[&name, "word"]);
+    std::fs::remove_file(&path)?;
+    ran.succeeded()?;
+    same((ran.stdout.as_str(), ran.stderr.as_str()), ("42 word|\n\n@: 0\n", ""))?;
+    wrong.ended_with(2)?;
+    check(wrong.stderr.contains("the script was given `word`"), || wrong.stderr.clone())
+}
+
+pub fn what_is_too_large_names_the_limit() -> Result<(), Failed> {
+    let many = |count: usize, statement: fn(usize) -> String| (0..count).map(statement).collect::<String>();
+    let ops = format!("BEGIN {{ {} }}", many(600, |index| format!("@a = {index};")));
+    let maps = format!("BEGIN {{ {} }}", many(17, |index| format!("@m{index} = 1;")));
+    let script = format!("{}BEGIN {{ }}", many(65, |index| format!("BEGIN {{ @m{index} = 1; }}")));
+    let nested = format!("BEGIN {{ @ = {}1{}; }}", "(".repeat(10_000), ")".repeat(10_000));
+    for (text, message) in [
+        (ops, "the limit is 1024"),
+        (maps, "this clause needs 17 map slots; the limit is 16"),
+        (script, "the script has 65 maps; the limit is 64"),
+        (nested, "brackets nest 10001 deep; the limit is 100"),
+        ("BEGIN { printf(\"%s\\n\", str(1)); }".to_owned(), "no process to read from"),
+    ] {
+        let ran = run(&["-e", &text]);
+        check(ran.status == 2 && ran.stderr.contains(message), || format!("{}\n{}", ran.status, ran.stderr))?;
+    }
+    Ok(())
+}
+
 pub fn a_dry_run_attaches_nothing() -> Result<(), Failed> {
     let ran = run(&["--dry-run", "-e", "BEGIN { printf(\"ran\\n\"); } sys_enter { @ = count(); }"]);
     ran.succeeded()?;

@@ -76,6 +76,8 @@ const TESTS: &[Test] = tests! {
         a_closed_pipe_ends_silently
         mistakes_have_status_2
         without_root_the_capability_is_named
+        a_script_file_takes_arguments
+        what_is_too_large_names_the_limit
         a_dry_run_attaches_nothing
         probes_are_listed
         debug_shows_the_plan

@@ -81,24 +81,21 @@ fn run(which: Which, script: &str, seconds: f64) -> Result<Run> {
     std::thread::sleep(Duration::from_secs_f64(seconds));
     stop.store(true, Ordering::Relaxed);
     let calls = observer.join().map_err(|_| anyhow::anyhow!("the observer failed"))?;
-    let (mut status, pid) = (0, child.id() as i32);
+    // Not by wait4(2): what that says includes the memory of the process that forked.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     // SAFETY: our own child.
-    unsafe { libc::kill(pid, libc::SIGINT) };
+    unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
     let mut text = String::new();
     child.stdout.take().expect("the output is piped").read_to_string(&mut text)?;
-    // SAFETY: plain numbers.
-    let mut usage = unsafe { std::mem::zeroed::<libc::rusage>() };
-    // SAFETY: our own child, and room for what is said of it.
-    if unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) } < 0 {
-        bail!("waiting for {which:?} failed");
-    }
+    child.wait()?;
     let counted = text.lines().find_map(|line| line.strip_prefix("@[observer]: "));
     let counted = counted.with_context(|| format!("{which:?} counted nothing:\n{text}"))?.parse::<usize>()?;
     // Each turn of the observer makes two calls.
     let first = calls.len().checked_sub(counted / 2).context("more was counted than happened")?;
     let attached = calls.get(first).context("no call was counted")?;
     let milliseconds = attached.saturating_duration_since(start).as_secs_f64() * 1000.0;
-    Ok(Run { milliseconds, megabytes: usage.ru_maxrss as f64 / 1024.0 })
+    Ok(Run { milliseconds, megabytes: peak.context("no peak memory")? / 1024.0 })
 }
 
 /// Makes two calls about every tenth of a millisecond and notes when, until told to stop.
