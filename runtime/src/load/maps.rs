@@ -6,16 +6,20 @@ use aya::maps::{MapData, MapError};
 use aya_obj::generated::bpf_map_type;
 use scope_common::plan::LOSSES;
 use scope_dsl::program::{Kind, Map, Program};
+use scope_dsl::resolve::Site;
 
-use crate::kernel::bpf;
+use crate::kernel::{bpf, process};
 
 /// Bytes of the ring buffer that records go through, a power of two.
 ///
 /// At 3 million records a second of 40 bytes, 4 MiB last 29 ms; the reader is woken at a quarter.
 pub const RING_SIZE: u32 = 4 << 20;
-/// Not to make all entries beforehand: they come one by one, from per-CPU caches. Per-CPU values of thousands of
-/// entries would cost milliseconds at the start, and on a large machine hundreds of megabytes.
+/// Not to make all entries beforehand: they come one by one, from per-CPU caches that the kernel refills by an interrupt.
+/// Per-CPU values of thousands of entries would cost milliseconds at the start, and on a large machine hundreds of
+/// megabytes. But where interrupts are off, as at the scheduler's tracepoints, the caches run dry and entries are lost.
 const BPF_F_NO_PREALLOC: u32 = 1;
+/// Bytes, on all CPUs together, up to which a per-CPU map is made beforehand where interrupts may be off.
+const PREALLOCATED: usize = 64 << 20;
 /// Read-only for programs: with a frozen content, a constant for the verifier.
 pub const BPF_F_RDONLY_PROG: u32 = 1 << 7;
 
@@ -40,13 +44,18 @@ impl KernelMaps {
     /// If the kernel refuses one.
     pub fn create(program: &Program) -> Result<(KernelMaps, Option<MapData>), MapError> {
         let mut of_script = Vec::new();
+        // System calls begin and end with interrupts on.
+        let interrupts_off = program.clauses.iter().any(|clause| match &clause.site {
+            Site::Tracepoint { category, .. } => category != "syscalls",
+            _ => false,
+        });
         for (name, map) in &program.maps {
             let halves = match (map.storage.in_kernel, map.storage.swapped) {
                 (false, _) => 0,
                 (true, false) => 1,
                 (true, true) => 2,
             };
-            let made = (0..halves).map(|_| create_for(name, map));
+            let made = (0..halves).map(|_| create_for(name, map, interrupts_off));
             of_script.push(made.collect::<Result<Vec<_>, _>>()?);
         }
         let kernel = || program.maps.values().map(|map| map.storage).filter(|storage| storage.in_kernel);
@@ -78,11 +87,14 @@ impl KernelMaps {
     }
 }
 
-fn create_for(name: &str, map: &Map) -> Result<MapData, MapError> {
+fn create_for(name: &str, map: &Map, interrupts_off: bool) -> Result<MapData, MapError> {
     let storage = map.storage;
+    let cpus = process::possible_cpus().unwrap_or(1);
+    let beforehand = interrupts_off && storage.entries as usize * storage.value_size * cpus <= PREALLOCATED;
     let (kind, flags) = match storage.kind {
         Kind::Hash => (bpf_map_type::BPF_MAP_TYPE_HASH, 0),
         Kind::LruHash => (bpf_map_type::BPF_MAP_TYPE_LRU_HASH, 0),
+        Kind::PerCpuHash if beforehand => (bpf_map_type::BPF_MAP_TYPE_PERCPU_HASH, 0),
         Kind::PerCpuHash => (bpf_map_type::BPF_MAP_TYPE_PERCPU_HASH, BPF_F_NO_PREALLOC),
         Kind::LruPerCpuHash => (bpf_map_type::BPF_MAP_TYPE_LRU_PERCPU_HASH, 0),
         Kind::Array => (bpf_map_type::BPF_MAP_TYPE_ARRAY, 0),

@@ -116,3 +116,12 @@ pub fn only_the_watched_process_is_seen() -> Result<(), Failed> {
     let gone = scope(&["-p", &pid, "-e", "BEGIN { exit(); }"]).output()?;
     same(String::from_utf8_lossy(&gone.stderr).into_owned(), format!("error: pid {pid} not found\n"))
 }
+
+pub fn many_new_keys_at_once_all_find_room() -> Result<(), Failed> {
+    let ran = script("sys_enter_close /pid == cpid && args.fd >= 100000/ { @m[args.fd] = count(); }", &["close", "4000"])?;
+    same(ran.stdout.lines().filter(|line| line.starts_with("@m[")).count(), 4000)?;
+    same(ran.stderr.as_str(), "Attached 1 probe\n")?;
+    // At the scheduler's tracepoints interrupts are off.
+    let ran = script("tracepoint:sched:* { @[probe, cpu, pid] = count(); }", &["threads", "10000"])?;
+    check(!ran.stderr.contains("was full"), || ran.stderr)
+}

@@ -37,6 +37,7 @@ const TESTS: &[Test] = tests! {
         clauses_share_a_map
         a_full_map_is_reported
         an_lru_map_makes_room
+        many_new_keys_at_once_all_find_room
         only_the_watched_process_is_seen
     }
     values {
