@@ -1,13 +1,11 @@
 //! A script whose names are resolved and whose types are known: the checker's output.
 
-use std::rc::Rc;
-
 use indexmap::IndexMap;
 use scope_common::arith::Alu;
 
 use crate::builtins::Builtin;
 use crate::printf::Piece;
-use crate::resolve::{Member, Site};
+use crate::resolve::Site;
 use crate::source::Span;
 use crate::types::Type;
 
@@ -314,6 +312,3 @@ pub struct Slot {
     /// Whether a text lies elsewhere in the record and this is the word that says where.
     pub apart: bool,
 }
-
-/// The members of a system call set.
-pub type Members = Rc<Vec<Member>>;

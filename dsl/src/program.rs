@@ -200,7 +200,7 @@ fn number(value: u64) -> String {
 /// The code with this number.
 #[must_use]
 pub fn code(number: u8) -> Option<Code> {
-    const CODES: [Code; 26] = [
+    const CODES: [Code; 25] = [
         Code::End,
         Code::Jump,
         Code::JumpIf,
@@ -226,9 +226,8 @@ pub fn code(number: u8) -> Option<Code> {
         Code::ValueBump,
         Code::ValueBest,
         Code::Emit,
-        Code::End,
     ];
-    CODES[..CODES.len() - 1].get(number as usize).copied()
+    CODES.get(number as usize).copied()
 }
 
 #[cfg(test)]

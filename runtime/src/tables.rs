@@ -114,7 +114,7 @@ impl Tables {
             && let Some(words) = kernel.find(&table.map, data, key)?
         {
             match &mut found {
-                Some(have) => merge(&table.map.value, have, &words),
+                Some(have) => merge_whole(&table.map, have, &words),
                 None => found = Some(words),
             }
         }

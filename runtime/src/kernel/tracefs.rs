@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Where the kernel's documentation puts it, and where it was before 4.1 (`Documentation/trace/ftrace.rst`).
 const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
@@ -58,11 +58,6 @@ impl Tracefs {
             return None;
         }
         fs::read_to_string(self.events.join(category).join(name).join(file)).ok()
-    }
-
-    /// Where it is mounted.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 }
 
