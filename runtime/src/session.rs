@@ -193,7 +193,7 @@ impl Attached {
                 // SAFETY: the ring is open.
                 let ring = unsafe { BorrowedFd::borrow_raw(ring.as_raw_fd()) };
                 Some(reactor(ring.try_clone_to_owned()?)?)
-            },
+            }
             None => None,
         };
         let mut timers = self.timers();
@@ -290,7 +290,7 @@ impl Attached {
             }
         }
         let status = match command {
-            Some(mut child) => child.wait().map_or(1, process::exit_code),
+            Some(mut child) => process::ended(&mut child).map_or(1, process::exit_code),
             None => 0,
         };
         let exit = self.built.stage.exit.take();

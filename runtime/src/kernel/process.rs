@@ -150,3 +150,16 @@ pub fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     code as u8
 }
+
+/// Waits for a command that we started; one that outlives its trace is told to end.
+///
+/// # Errors
+/// As `waitpid(2)`.
+pub fn ended(command: &mut Child) -> io::Result<ExitStatus> {
+    if let Some(status) = command.try_wait()? {
+        return Ok(status);
+    }
+    // SAFETY: a signal to our own child, which is not waited for yet: its number is still its own.
+    unsafe { libc::kill(command.id() as i32, libc::SIGTERM) };
+    command.wait()
+}

@@ -15,6 +15,8 @@ pub fn the_commands_status_is_passed_on() -> Result<(), Failed> {
     run(&["-c", &line, "-e", "sys_enter { @ = count(); }"]).ended_with(5)?;
     // The script's own status counts more.
     with_load(&["-e", "BEGIN { exit(4); }"], &["status", "7"]).ended_with(4)?;
+    // A command that outlives its trace is ended.
+    with_load(&["-e", "interval:ms:50 { exit(3); }"], &["slow", "600000"]).ended_with(3)?;
     let ran = run(&["-e", "BEGIN { }", "--", "/no/such/command"]);
     ran.ended_with(2)?;
     same(ran.stderr.as_str(), "error: command not found: /no/such/command\n")
