@@ -1,9 +1,8 @@
 //! Integer semantics: what every operator of the language computes, once, for the kernel, for userspace and for
 //! the constant folder.
 //!
-//! All values are 64 bits wide and wrap. Division and remainder by zero give 0, as the BPF instruction set defines
-//! for division (`Documentation/bpf/standardization/instruction-set.rst`); unlike there, the remainder is 0 too.
-//! Shift counts are taken modulo 64.
+//! All values are 64 bits wide and wrap. Division by zero gives 0 and the remainder by zero the dividend, as the BPF
+//! instruction set defines (`Documentation/bpf/standardization/instruction-set.rst`). Shift counts are taken modulo 64.
 
 /// An operation on two 64-bit words; comparisons give 0 or 1.
 #[repr(u8)]
@@ -21,9 +20,9 @@ pub enum Alu {
     DivU,
     /// Signed quotient, rounded towards zero; 0 when the divisor is 0; `i64::MIN / -1` wraps to `i64::MIN`.
     DivS,
-    /// Unsigned remainder, 0 when the divisor is 0.
+    /// Unsigned remainder, the dividend when the divisor is 0.
     RemU,
-    /// Signed remainder with the sign of the dividend; 0 when the divisor is 0.
+    /// Signed remainder with the sign of the dividend; the dividend when the divisor is 0.
     RemS,
     /// Bitwise and.
     And,
@@ -59,12 +58,14 @@ pub enum Alu {
     GtS,
     /// Signed greater than or equal.
     GeS,
-    /// The power-of-two histogram bucket of the left operand: see [`log2_bucket`].
+    /// The histogram bucket of the left operand, with `2^right` buckets for each power of two: see [`log2_bucket`].
     Log2,
+    /// The lowest 16, 32 or 64 bits with their bytes in reverse; the right operand says how many.
+    Swap,
 }
 
 /// Every [`Alu`] operation, in the order of its code.
-pub const ALUS: [Alu; 26] = [
+pub const ALUS: [Alu; 27] = [
     Alu::Mov,
     Alu::Add,
     Alu::Sub,
@@ -91,6 +92,7 @@ pub const ALUS: [Alu; 26] = [
     Alu::GtS,
     Alu::GeS,
     Alu::Log2,
+    Alu::Swap,
 ];
 
 impl Alu {
@@ -148,7 +150,8 @@ pub fn alu(op: u8, left: u64, right: u64) -> u64 {
         LeS => truth((left as i64) <= right as i64),
         GtS => truth((left as i64) > right as i64),
         GeS => truth((left as i64) >= right as i64),
-        Log2 => opaque(log2_bucket(left)),
+        Log2 => opaque(log2_bucket(left, right)),
+        Swap => opaque(swap(left, right)),
     }
     0
 }
@@ -200,7 +203,7 @@ fn div_unsigned(left: u64, right: u64) -> u64 {
 
 #[inline(always)]
 fn rem_unsigned(left: u64, right: u64) -> u64 {
-    left.checked_rem(right).unwrap_or_default()
+    left.checked_rem(right).unwrap_or(left)
 }
 
 // BPF has no signed division before version 4 of its instruction set, so the signs are handled apart.
@@ -228,21 +231,36 @@ fn sign_extend(value: u64, bits: u64) -> u64 {
     (((value << unused) as i64) >> unused) as u64
 }
 
-/// How many buckets a power-of-two histogram has.
-pub const LOG2_BUCKETS: usize = 65;
+#[inline(always)]
+fn swap(value: u64, bits: u64) -> u64 {
+    // The bytes of the whole word, then those that count.
+    value.swap_bytes() >> (64u64.wrapping_sub(bits) & 63)
+}
 
-/// Gives the bucket of a value in a power-of-two histogram, below [`LOG2_BUCKETS`].
+/// The most that `k` can be in a histogram with `2^k` buckets for each power of two.
+pub const MAX_K: u64 = 5;
+
+/// How many buckets a histogram has with `2^k` of them for each power of two.
+#[must_use]
+pub const fn log2_buckets(k: u64) -> usize {
+    // Negative numbers; the numbers below 2^k by themselves; then the powers of two from 2^k to 2^63.
+    1 + (1 << k) + ((63 - k as usize) << k)
+}
+
+/// Gives the bucket of a value in a histogram with `2^k` buckets for each power of two, below [`log2_buckets`].
 ///
-/// Bucket 0 holds the negative values, 1 holds 0, 2 holds 1, and bucket `k + 2` holds `[2^k, 2^(k+1))`: the layout
-/// of bpftrace's `hist()`.
+/// Bucket 0 holds the negative values, and `n + 1` holds `n` for each `n` below `2^k`; from there on each power of two
+/// is cut into `2^k` buckets of one width. With `k = 0`, bucket 1 holds 0, and `b + 2` holds `[2^b, 2^(b+1))`: the
+/// layout of bpftrace's `hist()`.
 #[inline(always)]
 #[must_use]
-pub fn log2_bucket(value: u64) -> u64 {
+pub fn log2_bucket(value: u64, k: u64) -> u64 {
     if value >> 63 == 1 {
         return 0;
     }
-    if value == 0 {
-        return 1;
+    let k = k & 7;
+    if value >> k == 0 {
+        return value + 1;
     }
     // By halves, as BPF counts no leading zeroes, and without branches, as the verifier walks each side of one.
     let mut rest = value;
@@ -258,7 +276,21 @@ pub fn log2_bucket(value: u64) -> u64 {
     }
     halve!(32 16 8 4 2 1);
     let _ = rest;
-    log + 2
+    let above = log.wrapping_sub(k) & 63;
+    // The k bits below the highest say which part of the power of two it is.
+    let part = (value >> above) & ((1 << k) - 1);
+    ((above + 1) << k) + part + 1
+}
+
+/// The least value of a bucket of [`log2_bucket`] but the first.
+#[must_use]
+pub const fn bucket_start(bucket: u64, k: u64) -> u64 {
+    let index = bucket - 1;
+    if index < 1 << k {
+        return index;
+    }
+    let above = (index >> k) - 1;
+    ((1 << k) + (index & ((1 << k) - 1))) << above
 }
 
 #[cfg(test)]
@@ -284,16 +316,16 @@ mod tests {
     }
 
     #[test]
-    fn division_agrees_with_rust_at_the_edges_and_gives_zero_for_zero() {
+    fn division_agrees_with_rust_at_the_edges_and_by_zero_with_bpf() {
         for left in EDGES {
             for right in EDGES {
                 let (quotient, remainder) =
-                    if right == 0 { (0, 0) } else { (left.wrapping_div(right), left.wrapping_rem(right)) };
+                    if right == 0 { (0, left) } else { (left.wrapping_div(right), left.wrapping_rem(right)) };
                 assert_eq!(run(Alu::DivS, left, right), quotient, "{left} / {right}");
                 assert_eq!(run(Alu::RemS, left, right), remainder, "{left} % {right}");
                 let (left, right) = (left as u64, right as u64);
                 assert_eq!(alu(Alu::DivU as u8, left, right), left.checked_div(right).unwrap_or(0));
-                assert_eq!(alu(Alu::RemU as u8, left, right), left.checked_rem(right).unwrap_or(0));
+                assert_eq!(alu(Alu::RemU as u8, left, right), left.checked_rem(right).unwrap_or(left));
             }
         }
     }
@@ -324,13 +356,34 @@ mod tests {
 
     #[test]
     fn histogram_buckets_are_powers_of_two() {
-        assert_eq!(log2_bucket(-5i64 as u64), 0);
-        assert_eq!(log2_bucket(0), 1);
-        assert_eq!(log2_bucket(1), 2);
+        assert_eq!(log2_bucket(-5i64 as u64, 0), 0);
+        assert_eq!(log2_bucket(0, 0), 1);
+        assert_eq!(log2_bucket(1, 0), 2);
         for log in 0..63 {
-            assert_eq!(log2_bucket(1 << log), log + 2);
-            assert_eq!(log2_bucket((1u64 << (log + 1)) - 1), log + 2);
+            assert_eq!(log2_bucket(1 << log, 0), log + 2);
+            assert_eq!(log2_bucket((1u64 << (log + 1)) - 1, 0), log + 2);
         }
-        assert_eq!(log2_bucket(i64::MAX as u64) as usize, LOG2_BUCKETS - 1);
+        assert_eq!(log2_bucket(i64::MAX as u64, 0) as usize, log2_buckets(0) - 1);
+    }
+
+    #[test]
+    fn finer_buckets_begin_where_the_one_before_ends() {
+        for k in 0..=MAX_K {
+            for bucket in 1..log2_buckets(k) as u64 {
+                let start = bucket_start(bucket, k);
+                assert_eq!(log2_bucket(start, k), bucket, "{start} with {k}");
+                if start > 0 {
+                    assert_eq!(log2_bucket(start - 1, k), bucket - 1, "below {start} with {k}");
+                }
+            }
+            assert_eq!(log2_bucket(i64::MAX as u64, k) as usize, log2_buckets(k) - 1);
+        }
+    }
+
+    #[test]
+    fn bytes_are_swapped() {
+        assert_eq!(run(Alu::Swap, 0x1234, 16), 0x3412);
+        assert_eq!(run(Alu::Swap, 0x1234_5678, 32), 0x7856_3412);
+        assert_eq!(run(Alu::Swap, 0x0102_0304_0506_0708, 64), 0x0807_0605_0403_0201);
     }
 }

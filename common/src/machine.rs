@@ -7,8 +7,8 @@
 //! The machine checks nothing: that registers are written before they are read, that offsets lie inside the frame
 //! and that jumps stay inside the plan is proven before, by `dsl`'s plan verifier, and once more by the kernel's.
 
-use crate::arith::{alu, blind, branches};
-use crate::plan::{Code, Loss, Op};
+use crate::arith::{Alu, alu, blind, branches};
+use crate::plan::{Builtin, Code, Loss, Op, Series};
 
 /// What a plan runs on: registers, a frame of memory, a context, maps, and somewhere to send records.
 ///
@@ -44,20 +44,46 @@ pub trait Host {
     fn constant(&mut self, to: u32, from: u32, len: u32);
     /// Writes the current task's name to the frame, 16 bytes.
     fn comm(&mut self, off: u32);
-    /// Reads a string to the frame; gives its length without the NUL.
-    fn string(&mut self, off: u64, address: u64, max: u32, space: u8) -> u64;
+    /// Reads a string to the frame, of `limit` bytes at most with the NUL if that is less than `max`; gives its length
+    /// without the NUL.
+    fn string(&mut self, off: u64, address: u64, max: u32, space: u8, limit: Option<u64>) -> u64;
     /// Points the value cursor at an existing entry; says whether there is one.
     fn find(&mut self, slot: u8, swapped: bool, key: u32) -> bool;
-    /// Points the value cursor at an entry, made if need be; says whether there is one now.
-    fn open(&mut self, slot: u8, swapped: bool, key: u32) -> bool;
-    /// Deletes an entry; says whether there was one.
-    fn delete(&mut self, slot: u8, key: u32) -> bool;
+    /// Points the value cursor at an entry, made if need be; says whether there is one now. A new one is counted for
+    /// `counted`, a map's number plus 1.
+    fn open(&mut self, slot: u8, swapped: bool, key: u32, counted: u8) -> bool;
+    /// Deletes an entry; says whether there was one. It is counted as in [`Host::open`].
+    fn delete(&mut self, slot: u8, key: u32, counted: u8) -> bool;
+    /// Joins words of the values that the CPUs have under a key: see [`Code::Gather`].
+    fn gather(&mut self, slot: u8, key: u32, off: u32, cpus: u32, join: u8) -> u64;
+    /// Counts the entries of a map.
+    fn entries(&mut self, slot: u8, map: u64) -> u64;
     /// Reads a word of the value under the cursor.
     fn value(&self, off: u64) -> u64;
     /// Writes a word of the value under the cursor.
     fn set_value(&mut self, off: u64, value: u64);
     /// Adds to a word of the value under the cursor.
     fn add_value(&mut self, off: u64, value: u64, atomic: bool);
+    /// Adds a 128-bit number, given by its halves, to two words of the value under the cursor.
+    fn add_wide(&mut self, off: u64, low: u64, high: u64, atomic: bool);
+    /// Reads bytes to the frame; says how many: all or none.
+    fn read(&mut self, off: u32, address: u64, len: u64, max: u32, space: u8) -> u64;
+    /// Finds a text in another, both in the frame; gives its place or -1.
+    fn search(&mut self, text: u32, size: u32, part: u32, part_size: u32) -> u64;
+    /// Keeps a stack: see [`Code::Stack`].
+    fn stack(&mut self, off: u32, frames: u32, user: bool);
+    /// Sends a signal to the current process.
+    fn signal(&mut self, number: u64);
+    /// Counts the rounds of the loop of a nesting from 0 again.
+    fn enter(&mut self, nesting: u8);
+    /// Counts a round of the loop of a nesting; says whether that was fewer than `rounds`.
+    fn again(&mut self, nesting: u8, rounds: u64) -> bool;
+    /// Begins to go through a map.
+    fn each(&mut self, slot: u8, nesting: u8);
+    /// Lays the next entry in the frame; says whether there is one.
+    fn next(&mut self, nesting: u8, off: u32) -> bool;
+    /// A quantile of a histogram.
+    fn quantile(&mut self, slot: u8, key: u32, of: u64) -> u64;
     /// Sends the record of `len` bytes at `off` of the frame.
     fn emit(&mut self, off: u32, len: u64);
     /// Counts a loss, by its [`Loss`] code.
@@ -82,7 +108,7 @@ pub fn run<H: Host>(host: &mut H) {
     // choice between ops. More of them would cost more time to load than they save.
     macro_rules! apart {
         ($($step:literal)*) => { 'apart: { $(
-            match step(host) {
+            match step::<H, false>(host) {
                 Next::Behind => {}
                 Next::Elsewhere => break 'apart,
                 Next::End => return,
@@ -91,16 +117,20 @@ pub fn run<H: Host>(host: &mut H) {
         )* } };
     }
     apart!(0 1 2);
-    // No bound is needed: jumps of a plan go forward and its last op ends it, which the kernel's verifier sees as it
-    // follows them.
-    while step(host) != Next::End {}
+    // No bound is needed: but for loops, which count their rounds, jumps of a plan go forward, and its last op ends it.
+    // The kernel's verifier sees that as it follows them.
+    while step::<H, true>(host) != Next::End {}
 }
 
-/// Runs the host's current op.
+/// Runs the host's current op; unless `ALL`, only if it is one of the frequent ones.
 #[inline(always)]
-fn step<H: Host>(host: &mut H) -> Next {
+fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
     let op = Op { word: host.word(), imm: 0 };
     let code = op.code();
+    if code > Code::LAST_FREQUENT as u8 {
+        // The loop runs it: what is large and rare is compiled once only.
+        return if ALL { rare(host, op) } else { Next::Elsewhere };
+    }
     // The immediate is fetched only by the arms that use it: a load less for the others.
     macro_rules! imm {
         () => {
@@ -171,7 +201,9 @@ fn step<H: Host>(host: &mut H) -> Next {
     } else if code == Code::Str as u8 {
         let imm = imm!();
         let extra = if op.b() == Op::NONE { 0 } else { host.reg(op.b()) };
-        let len = host.string(op.off() as u64 + extra, host.reg(op.a()), imm as u32, (imm >> 32) as u8);
+        let limited = (imm >> 40) as u8;
+        let limit = if limited == 0 { None } else { Some(blind(host.reg(limited - 1))) };
+        let len = host.string(op.off() as u64 + extra, host.reg(op.a()), imm as u32, (imm >> 32) as u8, limit);
         host.set_reg(op.dst(), len);
     } else if code == Code::Find as u8 {
         if !host.find(op.a(), op.b() == 1, op.off()) {
@@ -179,14 +211,14 @@ fn step<H: Host>(host: &mut H) -> Next {
             return Next::Elsewhere;
         }
     } else if code == Code::Open as u8 {
-        if !host.open(op.a(), op.b() == 1, op.off()) {
+        if !host.open(op.a(), op.b() == 1, op.off(), op.dst()) {
             let imm = imm!();
             host.lose((imm >> 32) as u32);
             host.jump(imm as u32);
             return Next::Elsewhere;
         }
     } else if code == Code::Delete as u8 {
-        let found = host.delete(op.a(), op.off());
+        let found = host.delete(op.a(), op.off(), op.b());
         host.set_reg(op.dst(), found as u64);
     } else if code == Code::ValueOut as u8 {
         let imm = imm!();
@@ -238,6 +270,169 @@ fn step<H: Host>(host: &mut H) -> Next {
     }
     host.advance();
     Next::Behind
+}
+
+/// Runs one of the ops that are not frequent.
+#[inline(always)]
+fn rare<H: Host>(host: &mut H, op: Op) -> Next {
+    let code = op.code();
+    macro_rules! imm {
+        () => {
+            host.imm()
+        };
+    }
+    if code == Code::Read as u8 {
+        let imm = imm!();
+        let max = imm as u32;
+        let len = if op.b() == Op::NONE { max as u64 } else { blind(host.reg(op.b())) };
+        let read = host.read(op.off(), host.reg(op.a()), len, max, (imm >> 32) as u8);
+        host.set_reg(op.dst(), read);
+    } else if code == Code::Compare as u8 {
+        let imm = imm!();
+        let order = compare(host, op.off(), imm as u32, (imm >> 32) as u32);
+        host.set_reg(op.dst(), order);
+    } else if code == Code::Search as u8 {
+        let imm = imm!();
+        let found = host.search(op.off(), (imm >> 32) as u32 & 0xffff, imm as u32, (imm >> 48) as u32);
+        host.set_reg(op.dst(), found);
+    } else if code == Code::Length as u8 {
+        let len = length(host, op.off(), imm!() as u32);
+        host.set_reg(op.dst(), len);
+    } else if code == Code::Enter as u8 {
+        host.enter(op.a());
+    } else if code == Code::Again as u8 {
+        if host.again(op.a(), imm!()) {
+            host.jump(op.off());
+            return Next::Elsewhere;
+        }
+        if op.dst() == 1 {
+            host.lose(Loss::CutLoop as u32);
+        }
+    } else if code == Code::Gather as u8 {
+        let imm = imm!();
+        let value = host.gather(op.a(), op.off(), imm as u32, (imm >> 32) as u32, op.b());
+        host.set_reg(op.dst(), value);
+    } else if code == Code::Entries as u8 {
+        let entries = host.entries(op.a(), imm!());
+        host.set_reg(op.dst(), entries);
+    } else if code == Code::Stack as u8 {
+        let imm = imm!();
+        host.stack(op.off(), imm as u32, imm >> 32 == 1);
+    } else if code == Code::ValueSquare as u8 {
+        let value = host.reg(op.a());
+        let negative = op.dst() == 1 && value >> 63 == 1;
+        let (low, high) = square(if negative { value.wrapping_neg() } else { value });
+        host.add_wide(op.off() as u64, low, high, op.b() == 1);
+    } else if code == Code::ValueSeries as u8 {
+        series(host, op, imm!());
+    } else if code == Code::Signal as u8 {
+        host.signal(host.reg(op.a()));
+    } else if code == Code::Each as u8 {
+        host.each(op.a(), op.b());
+    } else if code == Code::Next as u8 {
+        if !host.next(op.b(), op.off()) {
+            host.jump(imm!() as u32);
+            return Next::Elsewhere;
+        }
+    } else if code == Code::Quantile as u8 {
+        let value = host.quantile(op.a(), op.off(), imm!());
+        host.set_reg(op.dst(), value);
+    } else {
+        return Next::End;
+    }
+    host.advance();
+    Next::Behind
+}
+
+/// The order of two areas of the frame by their first bytes.
+#[inline(always)]
+fn compare<H: Host>(host: &H, left: u32, right: u32, len: u32) -> u64 {
+    let mut at = 0;
+    while at < len {
+        let (mut one, mut other) = (blind(host.load(left + at)), blind(host.load(right + at)));
+        if len - at < 8 {
+            // Bytes that do not count are the high ones of a word.
+            let counted = u64::MAX >> (64 - 8 * (len - at) as u64);
+            one &= counted;
+            other &= counted;
+        }
+        if one != other {
+            return if one.swap_bytes() < other.swap_bytes() { u64::MAX } else { 1 };
+        }
+        at += 8;
+    }
+    0
+}
+
+/// The bytes before the first NUL of an area of the frame.
+#[inline(always)]
+#[must_use]
+pub fn length<H: Host>(host: &H, off: u32, size: u32) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut at = 0;
+    while at < size {
+        let word = blind(host.load(off + at));
+        // The highest bit of each byte that is zero, and perhaps of some above the first such byte.
+        let zeroes = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if zeroes != 0 {
+            // Below the lowest bit that is set: 8 for each byte before it.
+            let below = (zeroes & zeroes.wrapping_neg()).wrapping_sub(1);
+            // Each whole byte of ones counts 1 in the highest byte of the product.
+            return at as u64 + ((below & ONES).wrapping_mul(ONES) >> 56);
+        }
+        at += 8;
+    }
+    size as u64
+}
+
+/// The square of a number as 128 bits, low half first; BPF multiplies to 64 bits only.
+#[inline(always)]
+fn square(value: u64) -> (u64, u64) {
+    let (high, low) = (value >> 32, value & 0xffff_ffff);
+    let cross = high.wrapping_mul(low);
+    let lowest = low.wrapping_mul(low);
+    // The cross product counts twice: 33 bits to the left.
+    let sum = lowest.wrapping_add(cross << 33);
+    let carry = (sum < lowest) as u64;
+    (sum, high.wrapping_mul(high).wrapping_add(cross >> 31).wrapping_add(carry))
+}
+
+/// Feeds a value to the bucket of a time series that the present belongs to.
+#[inline(always)]
+fn series<H: Host>(host: &mut H, op: Op, interval: u64) {
+    let (number, by, signed) = (op.off() as u64 & 0xffff, (op.off() >> 16) as u8, op.dst() == 1);
+    let now = host.builtin(Builtin::Nsecs as u8);
+    // 0 is for a bucket that was never used.
+    let epoch = alu(Alu::DivU as u8, now, interval).wrapping_add(1);
+    let bucket = blind(alu(Alu::RemU as u8, epoch, number));
+    if bucket >= number {
+        return;
+    }
+    let off = bucket * 8 * crate::value::SERIES_WORDS as u64;
+    let value = blind(host.reg(op.a()));
+    let fresh = blind(host.value(off)) != epoch;
+    if fresh {
+        host.set_value(off, epoch);
+        host.set_value(off + 8, 0);
+        host.set_value(off + 16, 0);
+    }
+    if by == Series::Last as u8 {
+        host.set_value(off + 8, value);
+        host.set_value(off + 16, now);
+        return;
+    }
+    let have = blind(host.value(off + 8));
+    let count = host.value(off + 16);
+    if by == Series::Avg as u8 || by == Series::Sum as u8 {
+        host.set_value(off + 8, have.wrapping_add(value));
+    } else {
+        let (less, greater) = if signed { (Alu::LtS, Alu::GtS) } else { (Alu::LtU, Alu::GtU) };
+        let better = if by == Series::Min as u8 { less } else { greater };
+        if blind(count) == 0 || alu(better as u8, value, have) != 0 {
+            host.set_value(off + 8, value);
+        }
+    }
+    host.set_value(off + 16, count.wrapping_add(1));
 }
 
 /// The loss code of a map that is full.

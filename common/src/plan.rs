@@ -4,7 +4,7 @@
 //! writes and freezes before the load, so that every field is a known constant for the kernel's verifier.
 
 /// The format of plans and records that this source defines; the loader refuses an object built for another.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 /// How many ops a plan holds at most, its [`Code::End`] included.
 pub const MAX_OPS: usize = 1024;
 /// How many bytes of constant data a plan holds at most.
@@ -16,7 +16,7 @@ pub const MAP_SLOTS: usize = 16;
 /// How many bytes of a clause's frame lie on the BPF stack; what lies above is in the clause's scratch map.
 ///
 /// The BPF stack has 512 bytes (`MAX_BPF_STACK`, `include/linux/filter.h`): registers, this, and what LLVM spills.
-pub const STACK_FRAME: usize = 256;
+pub const STACK_FRAME: usize = 192;
 /// How many bytes a clause's frame has at most.
 pub const MAX_FRAME: usize = 16 << 10;
 /// How many bytes of a tracepoint's context a plan can read by [`Code::Context`].
@@ -58,8 +58,8 @@ pub enum Code {
     /// `frame[off..][..16] = ` the current task's name, padded with zeroes.
     Comm,
     /// Reads the NUL-ended string at address `r[a]` to `frame[off + r[b]..]` (or `frame[off..]` if `b` is
-    /// [`Op::NONE`]), `imm as u32` bytes at most with the NUL, from the [`Space`] `imm >> 32`; `r[dst] = ` its
-    /// length without the NUL. A string cut short is counted as [`Loss::CutString`]; in place of one that can't be
+    /// [`Op::NONE`]), `imm as u32` bytes at most with the NUL, from the [`Space`] `imm >> 32 & 0xff`; `r[dst] = ` its
+    /// length without the NUL. If `imm >> 40` is not 0, the register of that number less 1 holds a lower limit. A string cut short is counted as [`Loss::CutString`]; in place of one that can't be
     /// read stands [`FAULT`].
     Str,
     /// Points the value cursor at the entry of the map in slot `a` under the key at `frame[off..]`; if there is none,
@@ -87,6 +87,68 @@ pub enum Code {
     ValueBest,
     /// Sends the record at `frame[off..]`, `rhs` bytes long.
     Emit,
+    /// Reads `imm as u32` bytes at address `r[a]` to `frame[off..]`, or `r[b]` of them if that is less and `b` is a
+    /// register, from the [`Space`] `imm >> 32`; `r[dst] = ` how many were read: all of them or, if they can't be read,
+    /// none, and the area keeps what it held.
+    Read,
+    /// `r[dst] = ` the order of `frame[off..]` and `frame[imm as u32..]` by their first `imm >> 32` bytes: 0, 1 or -1.
+    Compare,
+    /// `r[dst] = ` where the text in `frame[off..]` holds the text in `frame[imm as u32..]`, or -1; their areas have
+    /// `imm >> 32 & 0xffff` and `imm >> 48` bytes.
+    Search,
+    /// `r[dst] = ` the bytes before the first NUL in `frame[off..][..imm]`; `imm` if there is none.
+    Length,
+    /// Begins a loop of nesting `a`: it had no round yet.
+    Enter,
+    /// Ends a round of the loop of nesting `a`: `pc = off`, which lies behind, unless this was its round number `imm`;
+    /// then, if `dst` is 1, the loop is cut, which is counted as [`Loss::CutLoop`].
+    Again,
+    /// `r[dst] = ` the words at byte `imm as u32` of the values that the CPUs have under the key at `frame[off..]` of the
+    /// map in slot `a`, joined by `alu[b]`: added, or the one for which the comparison holds, of those that are set.
+    /// `imm >> 32` is the number of CPUs.
+    Gather,
+    /// `r[dst] = ` how many entries the map in slot `a` has, whose number is `imm`.
+    Entries,
+    /// Keeps the stack under a number: `frame[off..][..16] = ` that number, and `process | frames << 32`; the process is
+    /// 0 for the kernel's. `imm as u32` frames at most, of the process if `imm >> 32` is 1. The [`STACK_WORK`] bytes
+    /// behind are for the host to work in.
+    Stack,
+    /// Adds the square of `r[a]` to the 128 bits at `value[off..]`; of its magnitude if `dst` is 1.
+    ValueSquare,
+    /// Feeds `r[a]` to the time series at `value[0..]` of `off as u16` buckets, each for `imm` nanoseconds; `off >> 16` is
+    /// a [`Series`]; the values have a sign if `dst` is 1.
+    ValueSeries,
+    /// Sends signal `r[a]` to the current process.
+    Signal,
+    /// Begins to go through the map in slot `a`, in the loop of nesting `b`.
+    Each,
+    /// The next entry in the loop of nesting `b`: `frame[off..] = ` its key, then its value, which for an aggregation is
+    /// the number that it stands for; `pc = imm` if there is none.
+    Next,
+    /// `r[dst] = ` the value below which `imm` thousandths of a percent of the histogram lie that the map in slot `a` has
+    /// under the key at `frame[off..]`.
+    Quantile,
+}
+
+impl Code {
+    /// The last of the codes that the machine runs in every way it has; those behind are large and rare.
+    pub const LAST_FREQUENT: Code = Code::Emit;
+}
+
+/// What a time series keeps of the values of one interval.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Series {
+    /// The last.
+    Last = 0,
+    /// Their average.
+    Avg,
+    /// The greatest.
+    Max,
+    /// The least.
+    Min,
+    /// Their sum.
+    Sum,
 }
 
 /// A value that the host knows.
@@ -109,6 +171,18 @@ pub enum Builtin {
     ContextAddress,
     /// The address of the current `task_struct`.
     Task,
+    /// The id of the current cgroup, of version 2.
+    Cgroup,
+    /// A random number of 32 bits.
+    Rand,
+    /// The kernel's ticks since boot.
+    Jiffies,
+    /// Nanoseconds since boot, suspend not included.
+    Monotonic,
+    /// Nanoseconds of international atomic time.
+    Tai,
+    /// The number of the NUMA node.
+    Node,
 }
 
 /// Whose memory an address points into.
@@ -129,14 +203,27 @@ pub enum Loss {
     Record = 0,
     /// Strings that were longer than their limit.
     CutString = 1,
+    /// Loops that had more rounds than they may.
+    CutLoop = 2,
+    /// Stacks that found no room.
+    Stack = 3,
     /// Entries that found map 0 full; those of map `n` have this code plus `n`.
-    MapFull = 2,
+    MapFull = 4,
 }
 
 /// How many maps a script has at most: each has its own loss counter.
 pub const MAX_MAPS: usize = 64;
 /// How many loss counters there are.
 pub const LOSSES: usize = Loss::MapFull as usize + MAX_MAPS;
+/// How many counters there are: those of losses, then for each map that of its entries.
+pub const COUNTERS: usize = LOSSES + MAX_MAPS;
+
+/// Frames of a stack at most.
+pub const STACK_FRAMES: usize = 127;
+/// Bytes that [`Code::Stack`] works in: the number of frames, then the frames. They are the value of a kept stack.
+pub const STACK_WORK: usize = 8 + 8 * STACK_FRAMES;
+/// How deep loops nest.
+pub const LOOPS: usize = 3;
 
 /// What stands in place of a string that could not be read, padded to a whole word.
 pub const FAULT: [u8; 8] = *b"<fault>\0";

@@ -1,5 +1,6 @@
 //! A script as it was written: the parser's output.
 
+use crate::ctypes::declare::{Declaration as TypeDeclaration, TypeName};
 use crate::source::Span;
 
 /// A whole script.
@@ -7,6 +8,14 @@ use crate::source::Span;
 pub struct Script {
     /// The rhai functions, in source order.
     pub functions: Vec<Function>,
+    /// The other scripts that it takes in, by name.
+    pub imports: Vec<Name>,
+    /// The settings of its `config` blocks.
+    pub settings: Vec<Setting>,
+    /// The types that it declares.
+    pub types: Vec<TypeDeclaration>,
+    /// The macros, in source order.
+    pub macros: Vec<Macro>,
     /// The map declarations, in source order.
     pub declarations: Vec<Declaration>,
     /// The clauses, in source order.
@@ -24,6 +33,28 @@ pub struct Function {
     pub span: Span,
 }
 
+/// `name = value` in a `config` block.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// What is set.
+    pub name: Name,
+    /// Its value, a string without its quotes.
+    pub value: Name,
+}
+
+/// A macro: `macro name($a, @b, c) { ... }`, or `#define NAME value`.
+#[derive(Clone, Debug)]
+pub struct Macro {
+    /// Its name.
+    pub name: Name,
+    /// Its parameters as they are written: `$a` takes a scratch variable, `@b` a map, `c` any value.
+    pub parameters: Vec<Name>,
+    /// Whether it is called with parentheses.
+    pub called: bool,
+    /// What it does; its value is that of its last expression.
+    pub body: Vec<Statement>,
+}
+
 /// A map's kind and size: `let @name = kind(entries);`.
 #[derive(Clone, Debug)]
 pub struct Declaration {
@@ -32,11 +63,11 @@ pub struct Declaration {
     /// The kind of map.
     pub kind: Name,
     /// How many entries it holds at most, and where that stands.
-    pub entries: (u64, Span),
+    pub entries: Option<(u64, Span)>,
 }
 
 /// A name and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
     /// The name.
     pub text: String,
@@ -60,9 +91,18 @@ pub struct Clause {
 /// Statements in order.
 pub type Block = Vec<Statement>;
 
-/// One statement.
+/// A statement and where it stands.
 #[derive(Clone, Debug)]
-pub enum Statement {
+pub struct Statement {
+    /// What it is.
+    pub kind: StatementKind,
+    /// Its place.
+    pub span: Span,
+}
+
+/// The kinds of statement.
+#[derive(Clone, Debug)]
+pub enum StatementKind {
     /// An expression, for what it does.
     Expr(Expr),
     /// `target = value`, or with an operator `target += value`.
@@ -74,6 +114,17 @@ pub enum Statement {
         /// The right side.
         value: Expr,
     },
+    /// `let $name: type = value`.
+    Let {
+        /// The variable, with the dollar.
+        name: Name,
+        /// Its type, if one is given.
+        ty: Option<TypeRef>,
+        /// Its first value, if one is given.
+        value: Option<Expr>,
+    },
+    /// `_ = value`: computed and dropped.
+    Discard(Expr),
     /// `if (condition) { ... } else { ... }`.
     If {
         /// The condition.
@@ -83,14 +134,54 @@ pub enum Statement {
         /// What happens if it is zero.
         otherwise: Block,
     },
+    /// `while (condition) { ... }`.
+    While {
+        /// As long as this is not zero.
+        condition: Expr,
+        /// What happens again and again.
+        body: Block,
+    },
+    /// `for ($i : from..to) { ... }`: up to the end, without it.
+    For {
+        /// The variable, with the dollar.
+        variable: Name,
+        /// Its first value.
+        from: Expr,
+        /// Where it ends.
+        to: Expr,
+        /// What happens for each value.
+        body: Block,
+    },
+    /// `for ($kv : @map) { ... }`.
+    Each {
+        /// The variable, with the dollar: a tuple of key and value.
+        variable: Name,
+        /// The map.
+        map: Name,
+        /// What happens for each entry.
+        body: Block,
+    },
+    /// `unroll (n) { ... }`.
+    Unroll {
+        /// How often.
+        count: Expr,
+        /// What happens.
+        body: Block,
+    },
+    /// `{ ... }`.
+    Block(Block),
+    /// `break`.
+    Break,
+    /// `continue`.
+    Continue,
+    /// `return`: ends the clause.
+    Return(Option<Expr>),
     /// `emit name { field, name: value; further }`.
     Emit {
         /// What the record is called.
         name: Name,
         /// Its fields.
         fields: Vec<EmitField>,
-        /// All of it.
-        span: Span,
     },
 }
 
@@ -121,18 +212,36 @@ pub enum ExprKind {
     Int(u64),
     /// A text.
     Str(String),
-    /// A bare name: a builtin.
+    /// A bare name: a builtin, an enumerator, a macro.
     Ident(String),
     /// `$name`, with the dollar.
     Var(String),
+    /// `$1`, `$2`, ...: what the script was given.
+    Parameter(usize),
+    /// `$#`: how many there are.
+    ParameterCount,
     /// `@name[keys]`, with the at sign.
     Map(String, Vec<Expr>),
     /// `value.name` or `value->name`.
     Member(Box<Expr>, Name),
+    /// `value.0`: a part of a tuple.
+    Position(Box<Expr>, usize),
     /// `value[index]`.
     Index(Box<Expr>, Box<Expr>),
     /// `name(arguments)`.
     Call(Name, Vec<Expr>),
+    /// `(a, b)`.
+    Tuple(Vec<Expr>),
+    /// `(a = 1, b = 2)`.
+    Record(Vec<(Name, Expr)>),
+    /// `(type) value`.
+    Cast(TypeRef, Box<Expr>),
+    /// `sizeof(type)`.
+    SizeOf(TypeRef),
+    /// `offsetof(type, field.field)`.
+    OffsetOf(TypeRef, Vec<Name>),
+    /// `{ ...; value }`.
+    Block(Block, Box<Expr>),
     /// An operator before its operand.
     Unary(Unary, Box<Expr>),
     /// An operator between its operands.
@@ -150,6 +259,15 @@ pub enum ExprKind {
     },
 }
 
+/// A type as it is written.
+#[derive(Clone, Debug)]
+pub enum TypeRef {
+    /// By its name.
+    Named(TypeName),
+    /// `typeof(value)`.
+    Of(Box<Expr>),
+}
+
 /// Operators before an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unary {
@@ -159,6 +277,10 @@ pub enum Unary {
     Neg,
     /// `~`
     Flip,
+    /// `*`: what lies at an address.
+    Deref,
+    /// `&`: the address of it.
+    Address,
 }
 
 /// Operators between two operands.
@@ -186,6 +308,28 @@ pub enum Binary {
 }
 
 impl Binary {
+    /// Every operator, the loosest first.
+    pub const ALL: [Binary; 18] = [
+        Binary::Or,
+        Binary::And,
+        Binary::BitOr,
+        Binary::BitXor,
+        Binary::BitAnd,
+        Binary::Eq,
+        Binary::Ne,
+        Binary::Lt,
+        Binary::Le,
+        Binary::Gt,
+        Binary::Ge,
+        Binary::Shl,
+        Binary::Shr,
+        Binary::Add,
+        Binary::Sub,
+        Binary::Mul,
+        Binary::Div,
+        Binary::Rem,
+    ];
+
     /// The operator as it is written.
     #[must_use]
     pub const fn symbol(self) -> &'static str {
@@ -209,5 +353,11 @@ impl Binary {
             Binary::Div => "/",
             Binary::Rem => "%",
         }
+    }
+
+    /// Whether it compares.
+    #[must_use]
+    pub const fn compares(self) -> bool {
+        matches!(self, Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge)
     }
 }

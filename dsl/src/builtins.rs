@@ -1,32 +1,33 @@
-//! The table of builtins: values that every clause has.
+//! The table of builtins: values that every clause has, or that some probes give it.
 
-use crate::types::Type;
+use crate::types::{Named, Type};
 
 /// A builtin value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the builtin of its name; the table says what it is")]
 pub enum Builtin {
-    /// The process.
-    Pid,
-    /// The thread.
-    Tid,
-    /// The user.
-    Uid,
-    /// The group.
-    Gid,
-    /// The time since boot.
-    Nsecs,
-    /// The time since the trace began.
-    Elapsed,
-    /// The processor.
-    Cpu,
-    /// The process's name.
+    Cgroup,
     Comm,
-    /// The probe that fired.
-    Probe,
-    /// How many arguments the system call takes.
-    Nargs,
-    /// The started command.
     Cpid,
+    Cpu,
+    Elapsed,
+    Gid,
+    HasCpid,
+    Jiffies,
+    Nargs,
+    Ncpus,
+    Nsecs,
+    NsecsMonotonic,
+    NsecsTai,
+    NumaNode,
+    Pid,
+    Probe,
+    ProbeType,
+    Rand,
+    Task,
+    Tid,
+    Uid,
+    Username,
 }
 
 /// A row of the table.
@@ -43,19 +44,35 @@ const fn row(name: &'static str, builtin: Builtin, summary: &'static str) -> Row
     Row { name, builtin, summary }
 }
 
-/// All builtins, by name. `args` is no value of its own and stands in the checker.
-pub const TABLE: [Row; 11] = [
+/// All builtins, by name. `args`, `kstack` and `ustack` take more than a row can say and stand in the checker.
+pub const TABLE: [Row; 20] = [
+    row("cgroup", Builtin::Cgroup, "the id of the task's cgroup (version 2)"),
     row("comm", Builtin::Comm, "the name of the current task, 15 bytes at most"),
     row("cpid", Builtin::Cpid, "the process id of the command started by -c or --"),
     row("cpu", Builtin::Cpu, "the number of the CPU"),
+    row("curtask", Builtin::Task, "the current task, a pointer to `struct task_struct` of the kernel"),
     row("elapsed", Builtin::Elapsed, "nanoseconds since the trace began"),
     row("gid", Builtin::Gid, "the group id"),
+    row("has_cpid", Builtin::HasCpid, "whether a command was started by -c or --"),
+    row("jiffies", Builtin::Jiffies, "the kernel's ticks since boot"),
     row("nargs", Builtin::Nargs, "how many arguments the system call of a `syscalls:` tracepoint takes"),
+    row("ncpus", Builtin::Ncpus, "how many CPUs the machine can have"),
     row("nsecs", Builtin::Nsecs, "nanoseconds since boot, suspend included"),
+    row("numaid", Builtin::NumaNode, "the number of the NUMA node"),
     row("pid", Builtin::Pid, "the process id (the kernel's thread group id)"),
     row("probe", Builtin::Probe, "the full name of the probe that fired"),
+    row("probetype", Builtin::ProbeType, "the kind of the probe, as `tracepoint`"),
+    row("rand", Builtin::Rand, "a random number of 32 bits"),
     row("tid", Builtin::Tid, "the thread id"),
     row("uid", Builtin::Uid, "the user id"),
+    row("username", Builtin::Username, "the name of the user"),
+];
+
+/// The builtins that stand beside the table.
+pub const OTHERS: [(&str, &str); 3] = [
+    ("args", "the arguments of the probe: `args.name`, or all of them by `print(args)`"),
+    ("kstack", "the stack of the kernel; `kstack(mode, depth)` chooses how it is shown and how deep it goes"),
+    ("ustack", "the stack of the process; `ustack(mode, depth)` chooses how it is shown and how deep it goes"),
 ];
 
 impl Builtin {
@@ -70,7 +87,12 @@ impl Builtin {
     pub fn ty(self) -> Type {
         match self {
             Builtin::Comm => Type::Text { size: 16 },
-            Builtin::Probe => Type::Probe,
+            Builtin::Probe => Type::Named(Named::Probe),
+            Builtin::Username => Type::Named(Named::User),
+            Builtin::HasCpid => Type::Bool,
+            Builtin::Pid | Builtin::Tid | Builtin::Uid | Builtin::Gid | Builtin::Cpu | Builtin::Rand => {
+                Type::Int { bits: 32, signed: false }
+            }
             _ => Type::UNSIGNED,
         }
     }

@@ -7,7 +7,7 @@ use crate::builtins::Builtin;
 use crate::printf::Piece;
 use crate::resolve::Site;
 use crate::source::Span;
-use crate::types::Type;
+use crate::types::{Space, Type};
 
 /// A whole script.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ pub struct Map {
 pub struct Wish {
     /// Whether the entries used least recently give way when it is full.
     pub lru: bool,
-    /// Entries at most.
-    pub entries: u32,
+    /// Entries at most, if that is said.
+    pub entries: Option<u32>,
 }
 
 /// What a map's entry holds.
@@ -51,44 +51,110 @@ pub struct Wish {
 pub enum Value {
     /// A value as it was assigned.
     Plain(Type),
+    /// An aggregation; its numbers have a sign or not.
+    Gathered {
+        /// Which.
+        kind: Aggregation,
+        /// Whether the numbers have a sign.
+        signed: bool,
+    },
+}
+
+/// The aggregations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aggregation {
     /// `count()`.
     Count,
     /// `sum()`, and `++`, `+=` where the kernel does nothing else with the map.
-    Sum {
-        /// Whether numbers have a sign.
-        signed: bool,
-    },
+    Sum,
     /// `min()`.
-    Min {
-        /// Whether numbers have a sign.
-        signed: bool,
-    },
+    Min,
     /// `max()`.
-    Max {
-        /// Whether numbers have a sign.
-        signed: bool,
-    },
+    Max,
     /// `avg()`.
-    Avg {
-        /// Whether numbers have a sign.
-        signed: bool,
+    Avg,
+    /// `stats()`.
+    Stats,
+    /// `hist(n, k)`: buckets for each power of two.
+    Hist {
+        /// Each power of two has `2^k` buckets.
+        k: u8,
     },
-    /// `hist()`.
-    Hist,
+    /// `quantiles()`: a histogram of which only the quantiles are shown.
+    Quantiles,
+    /// `lhist(n, min, max, step)`.
+    Lhist {
+        /// Where the first bucket begins.
+        min: i64,
+        /// Where the last ends.
+        max: i64,
+        /// How wide they are.
+        step: u64,
+    },
+    /// `tseries(n, interval, number)`.
+    Tseries {
+        /// Nanoseconds of one bucket.
+        interval: u64,
+        /// How many there are.
+        number: u32,
+        /// What is kept in each.
+        by: Series,
+    },
+}
+
+/// What a bucket of a time series keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Series {
+    /// The last value.
+    Last,
+    /// The average.
+    Avg,
+    /// The greatest.
+    Max,
+    /// The least.
+    Min,
+    /// The sum.
+    Sum,
+}
+
+impl Series {
+    /// The ways by their names.
+    pub const NAMES: [(&str, Series); 4] =
+        [("avg", Series::Avg), ("max", Series::Max), ("min", Series::Min), ("sum", Series::Sum)];
+}
+
+impl Aggregation {
+    /// How the script calls it.
+    #[must_use]
+    pub fn describe(self) -> &'static str {
+        match self {
+            Aggregation::Count => "count()",
+            Aggregation::Sum => "sum()",
+            Aggregation::Min => "min()",
+            Aggregation::Max => "max()",
+            Aggregation::Avg => "avg()",
+            Aggregation::Stats => "stats()",
+            Aggregation::Hist { .. } => "hist()",
+            Aggregation::Quantiles => "quantiles()",
+            Aggregation::Lhist { .. } => "lhist()",
+            Aggregation::Tseries { .. } => "tseries()",
+        }
+    }
+
+    /// Whether it can stand for one number.
+    #[must_use]
+    pub fn is_number(self) -> bool {
+        matches!(self, Aggregation::Count | Aggregation::Sum | Aggregation::Min | Aggregation::Max | Aggregation::Avg | Aggregation::Stats)
+    }
 }
 
 impl Value {
     /// How the script calls it.
     #[must_use]
-    pub fn describe(&self) -> &'static str {
+    pub fn describe(&self) -> String {
         match self {
             Value::Plain(ty) => ty.describe(),
-            Value::Count => "count()",
-            Value::Sum { .. } => "sum()",
-            Value::Min { .. } => "min()",
-            Value::Max { .. } => "max()",
-            Value::Avg { .. } => "avg()",
-            Value::Hist => "hist()",
+            Value::Gathered { kind, .. } => kind.describe().to_owned(),
         }
     }
 
@@ -110,6 +176,8 @@ pub struct Usage {
     pub assigned_in_userspace: bool,
     /// A clause other than `END` clears or zeroes it.
     pub cleared: bool,
+    /// A kernel clause asks how many entries it has.
+    pub counted: bool,
 }
 
 /// A clause at one site.
@@ -130,7 +198,7 @@ pub struct Clause {
 }
 
 /// A statement.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Statement {
     /// Gives a scratch variable a value.
     SetVariable(usize, Expr),
@@ -140,14 +208,48 @@ pub enum Statement {
     Add(Place, Expr),
     /// Feeds a value, if there is one, to an aggregation.
     Aggregate(Place, Option<Expr>),
-    /// Removes a map's entry.
-    Delete(Place),
+    /// Computes a value for what that does.
+    Evaluate(Expr),
     /// Sends a record to an action.
     Output(usize, Vec<Expr>),
+    /// Sends a signal to the current process.
+    Signal(Expr),
     /// Ends the clause.
     Stop,
     /// Does one or the other.
     If(Expr, Vec<Statement>, Vec<Statement>),
+    /// Does something again and again.
+    Loop(Loop),
+    /// Does something for each entry of a map.
+    Each {
+        /// The map.
+        map: usize,
+        /// The variable that holds key and value.
+        variable: usize,
+        /// What is done.
+        body: Vec<Statement>,
+        /// Where it stands.
+        span: Span,
+    },
+    /// Leaves the innermost loop.
+    Break,
+    /// Goes on with the next round of the innermost loop.
+    Continue,
+}
+
+/// A loop.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    /// As long as this holds, if there is a condition.
+    pub condition: Option<Expr>,
+    /// What is done.
+    pub body: Vec<Statement>,
+    /// What is done behind each round, `continue` or not.
+    pub step: Vec<Statement>,
+    /// How many rounds there are exactly, if that is known.
+    pub rounds: Option<u64>,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// An entry of a map.
@@ -181,7 +283,7 @@ pub enum ExprKind {
     Builtin(Builtin),
     /// A scratch variable.
     Variable(usize),
-    /// A map's entry, zero or empty if there is none.
+    /// A map's entry, zero or empty if there is none; of an aggregation the number that it stands for.
     Map(Place),
     /// A part of the context.
     Access(Access),
@@ -191,6 +293,39 @@ pub enum ExprKind {
         address: Box<Expr>,
         /// Bytes at most, the NUL included.
         max: usize,
+        /// Fewer bytes, if that is said by a value of the run.
+        limit: Option<Box<Expr>>,
+    },
+    /// The bytes at an address.
+    Buf {
+        /// The address.
+        address: Box<Expr>,
+        /// How many.
+        len: Box<Expr>,
+        /// Bytes at most.
+        max: usize,
+    },
+    /// A number in memory.
+    Peek(Peek),
+    /// What lies in memory, as it is.
+    Copy {
+        /// The address.
+        address: Box<Expr>,
+        /// Bytes behind it.
+        offset: u32,
+        /// Bytes.
+        bytes: usize,
+        /// Whose memory.
+        space: Space,
+    },
+    /// A tuple, or anything else that is its parts one behind the other.
+    Tuple(Vec<Expr>),
+    /// A part of a larger value.
+    Part {
+        /// The value.
+        whole: Box<Expr>,
+        /// What of it.
+        field: Field,
     },
     /// A number seen as another type of word.
     As(Box<Expr>),
@@ -198,14 +333,120 @@ pub enum ExprKind {
     Not(Box<Expr>),
     /// An operation on two numbers.
     Alu(Alu, Box<Expr>, Box<Expr>),
-    /// Whether two texts are equal.
-    SameText(Box<Expr>, Box<Expr>),
+    /// The order of two values by their first bytes: 0, or below or above it.
+    Compare {
+        /// The left value.
+        left: Box<Expr>,
+        /// The right value.
+        right: Box<Expr>,
+        /// Bytes that count; all if none is given.
+        len: Option<usize>,
+    },
+    /// Whether two values are equal, byte by byte.
+    Same(Box<Expr>, Box<Expr>),
+    /// Where a text holds another, or -1.
+    Search(Box<Expr>, Box<Expr>),
+    /// How long a text is.
+    Length(Box<Expr>),
     /// `&&`.
     And(Box<Expr>, Box<Expr>),
     /// `||`.
     Or(Box<Expr>, Box<Expr>),
     /// `condition ? then : otherwise`.
     Choose(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// Whether a map has a key.
+    HasKey(Place),
+    /// Removes an entry; whether there was one.
+    Delete(Place),
+    /// How many entries a map has.
+    Count(usize),
+    /// A stack.
+    Stack,
+    /// How many frames a stack has.
+    Depth(Box<Expr>),
+    /// A quantile of a histogram, in thousandths of a percent; in userspace.
+    Quantile(Place, u32),
+    /// Statements, then a value.
+    After(Vec<Statement>, Box<Expr>),
+}
+
+impl Expr {
+    /// Whether it reads a scratch variable.
+    #[must_use]
+    pub fn reads(&self, variable: usize) -> bool {
+        self.any(&|expr| matches!(expr.kind, ExprKind::Variable(number) if number == variable))
+    }
+
+    /// Whether computing it changes anything.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.any(&|expr| matches!(expr.kind, ExprKind::After(..) | ExprKind::Delete(_)))
+    }
+
+    /// Whether something holds for it or for any expression in it; those in statements are not looked at.
+    fn any(&self, holds: &dyn Fn(&Expr) -> bool) -> bool {
+        if holds(self) {
+            return true;
+        }
+        match &self.kind {
+            ExprKind::Map(place) | ExprKind::HasKey(place) | ExprKind::Delete(place) | ExprKind::Quantile(place, _) => {
+                place.key.iter().any(|part| part.any(holds))
+            }
+            ExprKind::Str { address, limit, .. } => address.any(holds) || limit.as_ref().is_some_and(|limit| limit.any(holds)),
+            ExprKind::Buf { address: left, len: right, .. }
+            | ExprKind::Alu(_, left, right)
+            | ExprKind::Compare { left, right, .. }
+            | ExprKind::Same(left, right)
+            | ExprKind::Search(left, right)
+            | ExprKind::And(left, right)
+            | ExprKind::Or(left, right) => left.any(holds) || right.any(holds),
+            ExprKind::Peek(Peek { address: one, .. })
+            | ExprKind::Copy { address: one, .. }
+            | ExprKind::Part { whole: one, .. }
+            | ExprKind::As(one)
+            | ExprKind::Not(one)
+            | ExprKind::Length(one)
+            | ExprKind::Depth(one) => one.any(holds),
+            ExprKind::Tuple(many) => many.iter().any(|one| one.any(holds)),
+            ExprKind::Choose(condition, then, otherwise) => condition.any(holds) || then.any(holds) || otherwise.any(holds),
+            // Statements may read whatever they like.
+            ExprKind::After(..) => true,
+            ExprKind::Int(_) | ExprKind::Text(_) | ExprKind::Builtin(_) | ExprKind::Variable(_) => false,
+            ExprKind::Access(_) | ExprKind::Count(_) | ExprKind::Stack => false,
+        }
+    }
+}
+
+/// A number in memory: which bytes and bits of it.
+#[derive(Clone, Debug)]
+pub struct Peek {
+    /// The address.
+    pub address: Box<Expr>,
+    /// The number behind it.
+    pub field: Field,
+    /// Whose memory.
+    pub space: Space,
+}
+
+/// A number or an area inside a larger value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Bytes from the start.
+    pub offset: u32,
+    /// Bytes.
+    pub size: u32,
+    /// Whether a number has a sign.
+    pub signed: bool,
+    /// The first bit and how many, of a bit field.
+    pub bits: Option<(u32, u32)>,
+}
+
+impl Field {
+    /// A word of the language.
+    #[must_use]
+    pub const fn word(offset: u32) -> Field {
+        Field { offset, size: 8, signed: false, bits: None }
+    }
 }
 
 /// A part of the context: where it lies there.
@@ -229,6 +470,10 @@ pub enum Access {
     },
     /// A text behind a tracepoint's record; the word that says where lies at this offset.
     DataLocation(u32),
+    /// The address of a part of the record.
+    Address(u32),
+    /// The address of the context.
+    Context,
     /// The system call's number, at a raw tracepoint.
     SyscallNumber,
     /// The system call's result, at a raw tracepoint.
@@ -253,6 +498,10 @@ pub enum Action {
         pieces: Vec<Piece>,
         /// The values.
         arguments: Vec<Argument>,
+        /// What becomes of the text.
+        purpose: Purpose,
+        /// Where it stands.
+        span: Span,
     },
     /// Prints values.
     Print(Argument),
@@ -265,6 +514,20 @@ pub enum Action {
         /// Values are divided by this.
         divisor: Option<u64>,
     },
+    /// Prints one entry of a map of aggregations.
+    PrintEntry {
+        /// The map.
+        map: usize,
+        /// The parts of its key.
+        key: Vec<Slot>,
+    },
+    /// Prints texts with a separator between.
+    Join {
+        /// The texts.
+        texts: Vec<Slot>,
+        /// What stands between.
+        separator: String,
+    },
     /// Empties a map.
     Clear(usize),
     /// Sets a map's values to zero.
@@ -272,19 +535,38 @@ pub enum Action {
     /// Prints the time of day, by a format.
     Time(String),
     /// Ends the trace with this status.
-    Exit(i32),
+    Exit(Argument),
     /// Gives out a structured record.
     Emit {
         /// What it is called.
         name: String,
         /// Its fields.
-        fields: Vec<Field>,
+        fields: Vec<EmittedField>,
     },
+}
+
+/// What becomes of a text that was formatted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is printed.
+    Print,
+    /// It is an error.
+    Error,
+    /// It is a warning.
+    Warn,
+    /// It is said with -v only.
+    Debug,
+    /// It names a file, which is printed.
+    Cat,
+    /// It is run by the shell.
+    System,
+    /// It is an error that ends the trace.
+    Assert,
 }
 
 /// A field of a structured record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct EmittedField {
     /// Its name.
     pub name: String,
     /// Its value.
@@ -312,3 +594,4 @@ pub struct Slot {
     /// Whether a text lies elsewhere in the record and this is the word that says where.
     pub apart: bool,
 }
+

@@ -1,5 +1,7 @@
 //! What the compiler must know about a machine, through one trait: so that it compiles anywhere, on recorded facts.
 
+use crate::ctypes::btf::Btf;
+
 /// Facts about the kernel that a script is compiled for.
 pub trait KernelFacts {
     /// All tracepoints, as `category:name`, in the kernel's order.
@@ -12,6 +14,18 @@ pub trait KernelFacts {
     fn x86_64(&self) -> bool;
     /// How system calls by the 32-bit entry are told apart.
     fn compat(&self) -> Compat;
+    /// The kernel's description of its own types; `None` if it has none.
+    fn btf(&self) -> Option<Btf>;
+    /// How many CPUs the machine can have.
+    fn cpus(&self) -> u32;
+    /// How deep scope's own namespace of processes lies in others; 0 for the first.
+    fn pid_level(&self) -> u32;
+    /// The address of a symbol of the kernel.
+    fn kernel_address(&self, name: &str) -> Option<u64>;
+    /// The id of the cgroup at a path.
+    fn cgroup_id(&self, path: &str) -> Option<u64>;
+    /// The number of a signal, by its name with or without `SIG`.
+    fn signal(&self, name: &str) -> Option<u64>;
 }
 
 /// Whether a kernel has a 32-bit system call entry.

@@ -1,7 +1,5 @@
 //! The fields of a tracepoint: its `format` file, read.
 
-use crate::types::{Space, Type};
-
 /// One field of a tracepoint's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -45,20 +43,6 @@ pub enum Shape {
     },
     /// Something that the language has no value for.
     Other,
-}
-
-impl Field {
-    /// The type that the field has in a script, if it has one.
-    #[must_use]
-    pub fn ty(&self, user: bool) -> Option<Type> {
-        match self.shape {
-            Shape::Number { signed, .. } => Some(Type::Int { signed }),
-            Shape::Pointer => Some(Type::Pointer(if user { Space::User } else { Space::Kernel })),
-            Shape::Chars { len } => Some(Type::text(len as usize)),
-            Shape::DataLocation => Some(Type::text(crate::limits::DEFAULT_STRING)),
-            Shape::Numbers { .. } | Shape::Other => None,
-        }
-    }
 }
 
 /// Reads a `format` file: the fields behind the common ones.

@@ -26,12 +26,28 @@ pub struct Spec {
     pub width: usize,
     /// The most characters of a text, the fewest digits of a number.
     pub precision: Option<usize>,
-    /// `d u x X o p c s`.
+    /// `d u x X o p c s r`.
     pub conversion: char,
+    /// Bits of a number, by C's length modifiers; 64 if there are none.
+    pub bits: Option<u8>,
+    /// How the bytes of a `%r` are written.
+    pub bytes: Bytes,
+}
+
+/// How bytes are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bytes {
+    /// Those that can be printed as they are, others as `\xNN`.
+    #[default]
+    Mixed,
+    /// As `\xNN`, all of them: `%rx`.
+    Escaped,
+    /// As hexadecimal numbers with blanks between: `%rh`.
+    Plain,
 }
 
 /// The conversions, for errors.
-pub const CONVERSIONS: &str = "%d %u %x %X %o %p %c %s";
+pub const CONVERSIONS: &str = "%d %i %u %x %X %o %p %c %s %r %rx %rh";
 /// The widest a value can be padded.
 const MAX_WIDTH: usize = 1024;
 
@@ -94,12 +110,26 @@ fn spec(mut rest: &str) -> Result<(Spec, &str), String> {
         rest = behind;
         spec.precision = Some(number(&mut rest)?.unwrap_or(0));
     }
-    // Values have 64 bits whatever C's length modifiers say.
-    rest = rest.trim_start_matches(['l', 'h', 'z', 'j', 't', 'q']);
+    let modifiers = rest.len() - rest.trim_start_matches(['l', 'h', 'z', 'j', 't', 'q']).len();
+    spec.bits = match &rest[..modifiers] {
+        "hh" => Some(8),
+        "h" => Some(16),
+        _ => None,
+    };
+    rest = &rest[modifiers..];
     let conversion = rest.chars().next().ok_or_else(|| "the format ends inside a conversion".to_owned())?;
     spec.conversion = if conversion == 'i' { 'd' } else { conversion };
-    if !"duxXopcs".contains(spec.conversion) {
+    if !"duxXopcsr".contains(spec.conversion) {
         return Err(format!("`%{}` is no conversion", conversion.escape_debug()));
+    }
+    if conversion == 'r' {
+        let (bytes, len) = match rest.as_bytes().get(1) {
+            Some(b'x') => (Bytes::Escaped, 2),
+            Some(b'h') => (Bytes::Plain, 2),
+            _ => (Bytes::Mixed, 1),
+        };
+        spec.bytes = bytes;
+        return Ok((spec, &rest[len..]));
     }
     Ok((spec, &rest[conversion.len_utf8()..]))
 }

@@ -7,6 +7,7 @@ use scope_common::arith::ALUS;
 use scope_common::plan::{Code, Op};
 
 use crate::checked::{Action, Value};
+use crate::config::Config;
 use crate::resolve::Site;
 use crate::source::Span;
 use crate::types::Type;
@@ -22,6 +23,8 @@ pub struct Program {
     pub actions: Vec<Action>,
     /// The names of the probes, by number.
     pub probes: Vec<String>,
+    /// The settings.
+    pub config: Config,
 }
 
 /// A clause at one site.
@@ -61,6 +64,20 @@ pub struct Map {
     pub storage: Storage,
 }
 
+impl Map {
+    /// The type of a plain value.
+    ///
+    /// # Panics
+    /// If it holds an aggregation.
+    #[must_use]
+    pub fn plain(&self) -> &Type {
+        match &self.value {
+            Value::Plain(ty) => ty,
+            Value::Gathered { .. } => panic!("an aggregation is no plain value"),
+        }
+    }
+}
+
 /// How a map is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Storage {
@@ -70,6 +87,8 @@ pub struct Storage {
     pub in_kernel: bool,
     /// Whether there are two, written in turn: userspace drains the one while the kernel writes the other.
     pub swapped: bool,
+    /// Whether the kernel counts its entries.
+    pub counted: bool,
     /// Bytes of a key.
     pub key_size: usize,
     /// Bytes of a value, on one CPU.
@@ -159,11 +178,18 @@ impl fmt::Display for Shown {
             Code::Comm => write!(out, "comm      frame[{off}; 16]"),
             Code::Str => {
                 let extra = if op.b() == Op::NONE { String::new() } else { format!(" + r{}", op.b()) };
-                write!(out, "str       r{dst} = frame[{off}{extra}; {low}] <- {}[r{a}]", space(high))
+                let limit = match high >> 8 {
+                    0 => String::new(),
+                    register => format!(", r{} at most", register - 1),
+                };
+                write!(out, "str       r{dst} = frame[{off}{extra}; {low}] <- {}[r{a}]{limit}", space(high & 0xff))
             }
             Code::Find => write!(out, "find      {slot}[frame[{off}]] else -> {low}"),
-            Code::Open => write!(out, "open      {slot}[frame[{off}]] else lose {high} -> {low}"),
-            Code::Delete => write!(out, "delete    r{dst} = {slot}[frame[{off}]]"),
+            Code::Open => {
+                let counted = if dst > 0 { ", counted" } else { "" };
+                write!(out, "open      {slot}[frame[{off}]] else lose {high} -> {low}{counted}")
+            }
+            Code::Delete => write!(out, "delete    r{dst} = m{a}[frame[{off}]]{}", if op.b() > 0 { ", counted" } else { "" }),
             Code::ValueOut => write!(out, "out       frame[{low}; {high}] = value[{off}]"),
             Code::ValueIn => write!(out, "in        value[{off}; {high}] = frame[{low}]"),
             Code::ValueLoad => write!(out, "value     r{dst} = value[{off}]"),
@@ -175,11 +201,34 @@ impl fmt::Display for Shown {
             }
             Code::ValueBest => write!(out, "best      value[{off}] by {} r{a}", alu(dst)),
             Code::Emit => write!(out, "emit      frame[{off}; {rhs}]"),
+            Code::Read => {
+                let len = if op.b() == Op::NONE { low.to_string() } else { format!("r{} of {low}", op.b()) };
+                write!(out, "read      r{dst} = frame[{off}; {len}] <- {}[r{a}]", space(high))
+            }
+            Code::Compare => write!(out, "compare   r{dst} = frame[{off}; {high}], frame[{low}]"),
+            Code::Search => {
+                let (size, part) = (imm >> 32 & 0xffff, imm >> 48);
+                write!(out, "search    r{dst} = frame[{off}; {size}] for frame[{low}; {part}]")
+            }
+            Code::Length => write!(out, "length    r{dst} = frame[{off}; {imm}]"),
+            Code::Enter => write!(out, "enter     loop {a}"),
+            Code::Again => write!(out, "again     loop {a}, {imm} rounds -> {off}{}", if dst == 1 { ", then cut" } else { "" }),
+            Code::Gather => write!(out, "gather    r{dst} = {} of m{a}[frame[{off}]][{low}], {high} cpus", alu(op.b())),
+            Code::Entries => write!(out, "entries   r{dst} = m{a}"),
+            Code::Stack => write!(out, "stack     frame[{off}] = {}, {low} frames", space(high)),
+            Code::ValueSquare => write!(out, "square    value[{off}; 16] += r{a} * r{a}"),
+            Code::ValueSeries => write!(out, "series    value[{} buckets of {imm} ns] <- r{a}, {}", off & 0xffff, off >> 16),
+            Code::Signal => write!(out, "signal    r{a}"),
+            Code::Each => write!(out, "each      m{a}, loop {}", op.b()),
+            Code::Next => write!(out, "next      frame[{off}], loop {} else -> {low}", op.b()),
+            Code::Quantile => write!(out, "quantile  r{dst} = {imm} of m{a}[frame[{off}]]"),
         }
     }
 }
 
-const BUILTINS: [&str; 8] = ["pid", "tid", "uid", "gid", "nsecs", "cpu", "context", "task"];
+const BUILTINS: [&str; 14] = [
+    "pid", "tid", "uid", "gid", "nsecs", "cpu", "context", "task", "cgroup", "rand", "jiffies", "monotonic", "tai", "node",
+];
 
 /// A register or a builtin.
 fn operand(operand: u8) -> String {
@@ -200,7 +249,7 @@ fn number(value: u64) -> String {
 /// The code with this number.
 #[must_use]
 pub fn code(number: u8) -> Option<Code> {
-    const CODES: [Code; 25] = [
+    const CODES: [Code; 40] = [
         Code::End,
         Code::Jump,
         Code::JumpIf,
@@ -226,6 +275,21 @@ pub fn code(number: u8) -> Option<Code> {
         Code::ValueBump,
         Code::ValueBest,
         Code::Emit,
+        Code::Read,
+        Code::Compare,
+        Code::Search,
+        Code::Length,
+        Code::Enter,
+        Code::Again,
+        Code::Gather,
+        Code::Entries,
+        Code::Stack,
+        Code::ValueSquare,
+        Code::ValueSeries,
+        Code::Signal,
+        Code::Each,
+        Code::Next,
+        Code::Quantile,
     ];
     CODES.get(number as usize).copied()
 }
@@ -241,7 +305,7 @@ mod tests {
                 assert_eq!(code as u8, number);
             }
         }
-        assert_eq!(code(Code::Emit as u8), Some(Code::Emit));
-        assert_eq!(code(Code::Emit as u8 + 1), None);
+        assert_eq!(code(Code::Quantile as u8), Some(Code::Quantile));
+        assert_eq!(code(Code::Quantile as u8 + 1), None);
     }
 }

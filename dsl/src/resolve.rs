@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::ast::{self, Name};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::config::MissingProbes;
 use crate::facts::{Compat, KernelFacts};
 use crate::fields::{self, Field};
 use crate::uses::Uses;
@@ -14,11 +15,19 @@ use crate::uses::Uses;
 #[derive(Clone, Debug)]
 pub enum Site {
     /// Once, before anything is attached; in userspace.
-    Begin,
+    Begin {
+        /// The number of the probe.
+        probe: usize,
+    },
     /// Once, after all is detached; in userspace.
-    End,
+    End {
+        /// The number of the probe.
+        probe: usize,
+    },
     /// Again and again; in userspace.
     Interval {
+        /// The number of the probe.
+        probe: usize,
         /// The period in nanoseconds.
         nanos: u64,
     },
@@ -64,7 +73,28 @@ impl Site {
     /// Whether the clause runs in userspace.
     #[must_use]
     pub fn in_userspace(&self) -> bool {
-        matches!(self, Site::Begin | Site::End | Site::Interval { .. })
+        matches!(self, Site::Begin { .. } | Site::End { .. } | Site::Interval { .. })
+    }
+
+    /// The number of the probe; of a set's first.
+    #[must_use]
+    pub fn probe(&self) -> usize {
+        match self {
+            Site::Begin { probe } | Site::End { probe } | Site::Interval { probe, .. } => *probe,
+            Site::Tracepoint { probe, .. } | Site::RawSyscalls { probe, .. } => *probe,
+            Site::SyscallSet { members, .. } => members.first().map_or(0, |member| member.probe),
+        }
+    }
+
+    /// The kind of probe, as it is written.
+    #[must_use]
+    pub fn provider(&self) -> &'static str {
+        match self {
+            Site::Begin { .. } => "BEGIN",
+            Site::End { .. } => "END",
+            Site::Interval { .. } => "interval",
+            Site::Tracepoint { .. } | Site::RawSyscalls { .. } | Site::SyscallSet { .. } => "tracepoint",
+        }
     }
 }
 
@@ -84,18 +114,44 @@ pub struct Probes {
     pub names: Vec<String>,
 }
 
+impl Probes {
+    /// Whether a clause names a field that is an enum of the kernel.
+    #[must_use]
+    pub fn has_enums(&self, script: &ast::Script) -> bool {
+        script.clauses.iter().zip(&self.clauses).any(|(clause, resolved)| {
+            let uses = Uses::of(clause);
+            let used = |field: &Field| uses.whole || uses.fields.contains(&field.name);
+            resolved.sites.iter().any(|site| match site {
+                Site::Tracepoint { fields, .. } => fields.iter().any(|field| field.declaration.starts_with("enum ") && used(field)),
+                _ => false,
+            })
+        })
+    }
+}
+
 /// How sites are chosen.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
     /// Gather sets of `syscalls:` tracepoints into raw programs.
     pub rewrite: bool,
+    /// What is done about a probe that does not exist.
+    pub missing: MissingProbes,
+    /// Probes at most.
+    pub most: usize,
 }
 
 /// Resolves the attach points of all clauses.
 pub fn resolve(script: &ast::Script, facts: &dyn KernelFacts, choice: Choice, errors: &mut Diagnostics) -> Probes {
     let mut resolver = Resolver { facts, choice, errors, names: Vec::new(), numbers: HashMap::new() };
-    let clauses = script.clauses.iter().map(|clause| resolver.clause(clause)).collect();
-    Probes { clauses, names: resolver.names }
+    let clauses = script.clauses.iter().map(|clause| resolver.clause(clause)).collect::<Vec<_>>();
+    let names = resolver.names;
+    if names.len() > choice.most {
+        let title = format!("the script names {} probes; the limit is {}", names.len(), choice.most);
+        let span = script.clauses.last().map_or_else(Default::default, |clause| clause.points[0].span);
+        let help = format!("`config = {{ max_probes = {} }}` allows so many", names.len());
+        errors.push(Diagnostic::error("E0405", span, title, "").help(help));
+    }
+    Probes { clauses, names }
 }
 
 struct Resolver<'a> {
@@ -131,8 +187,8 @@ impl Resolver<'_> {
         for point in &clause.points {
             let parts = point.text.split(':').collect::<Vec<_>>();
             match parts.as_slice() {
-                ["BEGIN" | "begin"] => sites.push(Site::Begin),
-                ["END" | "end"] => sites.push(Site::End),
+                ["BEGIN" | "begin"] => sites.push(Site::Begin { probe: self.number("BEGIN".to_owned()) }),
+                ["END" | "end"] => sites.push(Site::End { probe: self.number("END".to_owned()) }),
                 [provider, rest @ ..] if is("interval", provider) => sites.extend(self.interval(point, rest)),
                 [provider, rest @ ..] if is("tracepoint", provider) => self.tracepoints(point, rest, &mut found),
                 [name] => self.bare(point, name, &mut found),
@@ -141,6 +197,17 @@ impl Resolver<'_> {
         }
         self.gather(found, &Uses::of(clause), &mut sites);
         Resolved { sites }
+    }
+
+    /// Says that a probe is missing, if that is to be said.
+    fn missing(&mut self, error: Diagnostic) {
+        match self.choice.missing {
+            MissingProbes::Error => self.errors.push(error),
+            MissingProbes::Warn => {
+                self.errors.push(Diagnostic { severity: crate::diagnostic::Severity::Warning, code: "W0005", ..error });
+            }
+            MissingProbes::Ignore => {}
+        }
     }
 
     fn number(&mut self, name: String) -> usize {
@@ -166,7 +233,8 @@ impl Resolver<'_> {
             let error = Diagnostic::error("E0202", point.span, title, "expected `interval:UNIT:COUNT`, COUNT from 1 up");
             self.errors.push(error.help("units are s, ms, us and hz: `interval:s:5`, `interval:hz:10`"));
         }
-        nanos.map(|nanos| Site::Interval { nanos })
+        let probe = nanos.map(|_| self.number(point.text.replacen("i:", "interval:", usize::from(point.text.starts_with("i:")))));
+        nanos.zip(probe).map(|(nanos, probe)| Site::Interval { probe, nanos })
     }
 
     /// Finds the tracepoint that a bare name means.
@@ -185,7 +253,7 @@ impl Resolver<'_> {
                 let known = names.chain(PROVIDERS.iter().map(|(long, ..)| *long));
                 let title = format!("unknown probe `{name}`");
                 let error = Diagnostic::error("E0201", point.span, title, "no tracepoint of this kernel has this name");
-                self.errors.push(error.suggest(name, known).help("`scope -l 'PATTERN'` lists the probes of this machine"));
+                self.missing(error.suggest(name, known).help("`scope -l 'PATTERN'` lists the probes of this machine"));
             }
             several => {
                 let list = several.iter().map(|category| format!("`tracepoint:{category}:{name}`"));
@@ -221,7 +289,7 @@ impl Resolver<'_> {
         if found.len() == before {
             let title = format!("no tracepoint matches `{}`", point.text);
             let error = Diagnostic::error("E0204", point.span, title, "");
-            self.errors.push(error.help("`scope -l 'PATTERN'` lists the probes of this machine"));
+            self.missing(error.help("`scope -l 'PATTERN'` lists the probes of this machine"));
         }
     }
 
@@ -238,7 +306,7 @@ impl Resolver<'_> {
             let label = format!("`{category}` has no tracepoint of this name");
             Diagnostic::error("E0201", point.span, title, label).suggest(name, same)
         };
-        self.errors.push(error.help(format!("`scope -l 'tracepoint:{category}:*'` lists what there is")));
+        self.missing(error.help(format!("`scope -l 'tracepoint:{category}:*'` lists what there is")));
     }
 
     /// Turns the tracepoints of a clause into sites.
@@ -246,7 +314,7 @@ impl Resolver<'_> {
         let mut seen = std::collections::HashSet::new();
         found.retain(|found| seen.insert(format!("{}:{}", found.category, found.name)));
         let rewrite = self.choice.rewrite && self.facts.x86_64();
-        if rewrite && found.len() >= SET_FROM && self.facts.compat() != Compat::Unknown {
+        if rewrite && !uses.whole && found.len() >= SET_FROM && self.facts.compat() != Compat::Unknown {
             found = self.gather_sets(found, uses, sites);
         }
         for found in found {
@@ -325,7 +393,7 @@ fn interval_nanos(rest: &[&str]) -> Option<u64> {
                 _ => return None,
             }
         }
-        [duration] => crate::literal::number(duration).ok()?,
+        [duration] => crate::parse::literal::number(duration).ok()?,
         _ => return None,
     };
     Some(nanos).filter(|nanos| *nanos > 0)

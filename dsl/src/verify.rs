@@ -3,13 +3,17 @@
 //! A plan that fails is a bug of the lowering, never of a script.
 
 use scope_common::arith::ALUS;
-use scope_common::plan::{Builtin, Code, MAP_SLOTS, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME};
+use scope_common::plan::{
+    Builtin, Code, LOOPS, MAP_SLOTS, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME, STACK_FRAMES,
+    STACK_WORK, Series,
+};
+use scope_common::value::SERIES_WORDS;
 
 use crate::program::{Map, Plan, code};
 
-/// Checks a plan: the ops are known, jumps go forward and stay inside, registers are written before they are read on
-/// every way, memory stays inside the frame, the data and the values, and a value is used only where an entry was
-/// found.
+/// Checks a plan: the ops are known, jumps stay inside and go forward but for loops that count their rounds, registers are
+/// written before they are read on every way, memory stays inside the frame, the data and the values, and a value is used
+/// only where an entry was found.
 ///
 /// # Errors
 /// The op that breaks a rule, and which.
@@ -17,7 +21,8 @@ pub fn verify<'a>(plan: &Plan, map_of: impl Fn(usize) -> Option<&'a Map>) -> Res
     if plan.slots.len() > MAP_SLOTS || plan.ops.len() > MAX_OPS || plan.data.len() > MAX_DATA || plan.frame > MAX_FRAME {
         return Err("the plan is too large".to_owned());
     }
-    // What is known before each op, joined over the ways that lead there; jumps go forward, so one walk is enough.
+    // What is known before each op, joined over the ways that lead there. Jumps go forward, so one walk is enough; a
+    // loop's way back must bring at least what was known when it began.
     let mut before = vec![None; plan.ops.len()];
     if let Some(first) = before.first_mut() {
         *first = Some(Known::default());
@@ -27,6 +32,13 @@ pub fn verify<'a>(plan: &Plan, map_of: impl Fn(usize) -> Option<&'a Map>) -> Res
         let mut step = Step { plan, map_of: &map_of, known, op: *op };
         let ways = step.run(at).map_err(|problem| format!("op {at}: {problem}"))?;
         for (target, known) in ways {
+            if target <= at && op.code() == Code::Again as u8 {
+                let top = before[target].as_ref().ok_or_else(|| format!("op {at}: the loop's beginning is not reached"))?;
+                if top.written & !known.written != 0 || top.value > known.value {
+                    return Err(format!("op {at}: the loop's way back knows less than its beginning"));
+                }
+                continue;
+            }
             if target <= at || target >= plan.ops.len() {
                 return Err(format!("op {at}: it goes to {target}, which is not ahead in the plan"));
             }
@@ -129,6 +141,9 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                 if op.b() != Op::NONE {
                     self.read(op.b())?;
                 }
+                if high >> 8 > 0 {
+                    self.read((high >> 8) as u8 - 1)?;
+                }
                 if low == 0 || low > MAX_STRING || off < STACK_FRAME {
                     return Err("no such place for a string".to_owned());
                 }
@@ -166,6 +181,90 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                 self.rhs()?;
                 self.frame(off, if op.b() == Op::IMM { imm as usize } else { 8 })?;
             }
+            Code::Read => {
+                self.read(op.a())?;
+                if op.b() != Op::NONE {
+                    self.read(op.b())?;
+                    if off < STACK_FRAME {
+                        return Err("bytes of unknown number go to scratch memory only".to_owned());
+                    }
+                }
+                if low == 0 || high > 1 {
+                    return Err("no such memory access".to_owned());
+                }
+                self.frame(off, low)?;
+                self.write(op.dst())?;
+            }
+            Code::Compare => {
+                // Words are read, the last of them whole.
+                self.frame(off, high.next_multiple_of(8))?;
+                self.frame(low, high.next_multiple_of(8))?;
+                self.write(op.dst())?;
+            }
+            Code::Search => {
+                let (size, part) = (high & 0xffff, high >> 16);
+                if off < STACK_FRAME || part == 0 {
+                    return Err("no such place for a text to be searched".to_owned());
+                }
+                self.frame(off, size + part)?;
+                self.frame(low, part)?;
+                self.write(op.dst())?;
+            }
+            Code::Length => {
+                self.frame(off, imm as usize)?;
+                self.write(op.dst())?;
+            }
+            Code::Enter => self.nesting(op.a())?,
+            Code::Again => {
+                self.nesting(op.a())?;
+                if imm == 0 {
+                    return Err("a loop has a round at least".to_owned());
+                }
+                return Ok(vec![(off, self.known.clone()), (at + 1, self.known.clone())]);
+            }
+            Code::Gather => {
+                self.alu(op.b())?;
+                let value = self.map(op.a(), 0, off)?;
+                if low + 8 > value || !low.is_multiple_of(8) {
+                    return Err("the gathered word lies outside the value".to_owned());
+                }
+                self.write(op.dst())?;
+            }
+            Code::Entries => {
+                self.slot(op.a())?;
+                self.write(op.dst())?;
+            }
+            Code::Stack => {
+                if off < STACK_FRAME || low == 0 || low > STACK_FRAMES {
+                    return Err("no such stack".to_owned());
+                }
+                self.frame(off, 16 + STACK_WORK)?;
+            }
+            Code::ValueSquare => {
+                self.read(op.a())?;
+                self.value(off, 16)?;
+            }
+            Code::ValueSeries => {
+                self.read(op.a())?;
+                if off >> 16 > Series::Sum as usize || imm == 0 {
+                    return Err("no such time series".to_owned());
+                }
+                self.value(0, (off & 0xffff) * 8 * SERIES_WORDS)?;
+            }
+            Code::Signal => self.read(op.a())?,
+            Code::Each => {
+                self.slot(op.a())?;
+                self.nesting(op.b())?;
+            }
+            Code::Next => {
+                self.nesting(op.b())?;
+                self.frame(off, 8)?;
+                return Ok(vec![(low, self.known.clone()), (at + 1, self.known.clone())]);
+            }
+            Code::Quantile => {
+                self.map(op.a(), 0, off)?;
+                self.write(op.dst())?;
+            }
         }
         Ok(vec![(at + 1, self.known.clone())])
     }
@@ -194,7 +293,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
 
     fn operand(&self, operand: u8) -> Result<(), String> {
         match operand & !Op::BUILTIN {
-            builtin if operand & Op::BUILTIN != 0 && builtin <= Builtin::Task as u8 => Ok(()),
+            builtin if operand & Op::BUILTIN != 0 && builtin <= Builtin::Node as u8 => Ok(()),
             _ => self.read(operand),
         }
     }
@@ -215,9 +314,17 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
         Ok(())
     }
 
-    fn map(&self, slot: u8, swapped: u8, key: usize) -> Result<usize, String> {
+    fn nesting(&self, nesting: u8) -> Result<(), String> {
+        if (nesting as usize) < LOOPS { Ok(()) } else { Err(format!("loops nest {LOOPS} deep")) }
+    }
+
+    fn slot(&self, slot: u8) -> Result<&'a Map, String> {
         let map = self.plan.slots.get(slot as usize).copied().and_then(self.map_of);
-        let map = map.ok_or_else(|| format!("slot {slot} holds no map"))?;
+        map.ok_or_else(|| format!("slot {slot} holds no map"))
+    }
+
+    fn map(&self, slot: u8, swapped: u8, key: usize) -> Result<usize, String> {
+        let map = self.slot(slot)?;
         if swapped == 1 && self.plan.slots.get(slot as usize + 1) != self.plan.slots.get(slot as usize) {
             return Err(format!("slot {slot} holds no pair"));
         }

@@ -8,10 +8,11 @@ use core::mem::MaybeUninit;
 use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::generated as bpf;
-use scope_common::arith::{alu, opaque};
+use scope_common::arith::{Alu, alu, blind, opaque};
 use scope_common::machine::Host;
 use scope_common::plan::{
-    Builtin, Code, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME, Space,
+    Builtin, COUNTERS, Code, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS,
+    STACK_FRAME, STACK_FRAMES, Space,
 };
 
 use crate::{context, maps};
@@ -38,6 +39,8 @@ pub struct Kernel {
     frame: *mut u8,
     scratch: *mut u8,
     value: *mut u8,
+    /// The rounds that the loops had, by their nesting. Apart, so that the verifier knows each as it knows a register.
+    rounds: (u64, u64, u64),
 }
 
 impl Memory {
@@ -65,6 +68,7 @@ impl Kernel {
             frame: memory.frame.as_mut_ptr().cast(),
             scratch: core::ptr::null_mut(),
             value: core::ptr::null_mut(),
+            rounds: (0, 0, 0),
         };
         if scratch != 0 {
             host.scratch = maps::only(&maps::SCRATCH);
@@ -91,6 +95,16 @@ impl Kernel {
     #[inline(always)]
     fn at_scratch(&self, off: u64) -> *mut u8 {
         self.scratch.wrapping_add((off as usize).wrapping_sub(STACK_FRAME))
+    }
+
+    /// Adds to a counter.
+    #[inline(always)]
+    fn count(counter: u32, number: u64) {
+        let counters = maps::only(&maps::LOSSES).cast::<u64>();
+        if !counters.is_null() && (counter as usize) < COUNTERS {
+            // SAFETY: the index is checked.
+            unsafe { atomic_add(counters.add(counter as usize), number) };
+        }
     }
 
     #[inline(always)]
@@ -149,6 +163,12 @@ fn builtin(context: *mut c_void, builtin: u8) -> u64 {
             Cpu => u64::from(bpf::bpf_get_smp_processor_id()),
             ContextAddress => context as u64,
             Task => bpf::bpf_get_current_task(),
+            Cgroup => bpf::bpf_get_current_cgroup_id(),
+            Rand => u64::from(bpf::bpf_get_prandom_u32()),
+            Jiffies => bpf::bpf_jiffies64(),
+            Monotonic => bpf::bpf_ktime_get_ns(),
+            Tai => bpf::bpf_ktime_get_tai_ns(),
+            Node => bpf::bpf_get_numa_node_id() as u64,
         }
     }
     0
@@ -266,12 +286,16 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn string(&mut self, off: u64, address: u64, max: u32, space: u8) -> u64 {
+    fn string(&mut self, off: u64, address: u64, max: u32, space: u8, limit: Option<u64>) -> u64 {
         let to = self.at_scratch(off);
         let from = address as *const c_void;
         // A byte more than the limit, to tell a string that just fits from one that was cut.
         let max = u64::from(max) & (2 * MAX_STRING as u64 - 1);
-        let room = max as u32 + 1;
+        let room = match limit {
+            Some(limit) if limit < max => limit as u32,
+            Some(_) => max as u32,
+            None => max as u32 + 1,
+        };
         // SAFETY: the verifier checks that the string's area lies inside the frame.
         let read = unsafe {
             if space == Space::User as u8 {
@@ -306,7 +330,7 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn open(&mut self, slot: u8, swapped: bool, key: u32) -> bool {
+    fn open(&mut self, slot: u8, swapped: bool, key: u32, counted: u8) -> bool {
         let key = self.at(key).cast::<c_void>();
         let slot = Self::slot(slot, swapped);
         let mut value = maps::lookup(slot, key);
@@ -316,7 +340,9 @@ impl Host for Kernel {
                 return false;
             }
             // A failure may also mean that another CPU was first: the lookup tells.
-            maps::insert(slot, key, zeroes.cast());
+            if maps::insert(slot, key, zeroes.cast()) && counted != 0 {
+                Self::count(LOSSES as u32 + u32::from(counted) - 1, 1);
+            }
             value = maps::lookup(slot, key);
             if value.is_null() {
                 return false;
@@ -327,8 +353,49 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn delete(&mut self, slot: u8, key: u32) -> bool {
-        maps::delete(slot, self.at(key).cast())
+    fn delete(&mut self, slot: u8, key: u32, counted: u8) -> bool {
+        let deleted = maps::delete(slot, self.at(key).cast());
+        if deleted && counted != 0 {
+            Self::count(LOSSES as u32 + u32::from(counted) - 1, u64::MAX);
+        }
+        deleted
+    }
+
+    #[inline(always)]
+    fn gather(&mut self, slot: u8, key: u32, off: u32, cpus: u32, join: u8) -> u64 {
+        let key = self.at(key).cast::<c_void>();
+        let (mut joined, mut any) = (0, 0);
+        let mut cpu = 0;
+        while cpu < cpus {
+            let value = maps::lookup_of_cpu(slot, key, cpu);
+            if !value.is_null() {
+                // SAFETY: the verifier checks that the offset lies inside the value.
+                let word = blind(unsafe { read_volatile(value.add(off as usize).cast()) });
+                if join == Alu::Add as u8 {
+                    joined = blind(joined + word);
+                } else {
+                    // SAFETY: as above; whether the word is set stands behind it.
+                    let set = blind(unsafe { read_volatile(value.add(off as usize + 8).cast()) });
+                    if set != 0 && (blind(any) == 0 || alu(join, word, blind(joined)) != 0) {
+                        joined = word;
+                        any = blind(1);
+                    }
+                }
+            }
+            cpu += 1;
+        }
+        joined
+    }
+
+    #[inline(always)]
+    fn entries(&mut self, _slot: u8, map: u64) -> u64 {
+        let counters = maps::only(&maps::LOSSES).cast::<u64>();
+        let index = LOSSES + map as usize;
+        if counters.is_null() || index >= COUNTERS {
+            return 0;
+        }
+        // SAFETY: the index is checked.
+        unsafe { read_volatile(counters.add(index)) }
     }
 
     #[inline(always)]
@@ -356,6 +423,144 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
+    fn add_wide(&mut self, off: u64, low: u64, high: u64, atomic: bool) {
+        let word = self.value.wrapping_add(off as usize).cast::<u64>();
+        // SAFETY: as in `add_value`.
+        unsafe {
+            let before = if atomic { atomic_fetch_add(word, low) } else { read_volatile(word) };
+            if !atomic {
+                word.write_volatile(before.wrapping_add(low));
+            }
+            let carry = opaque((blind(before.wrapping_add(low)) < blind(before)) as u64);
+            let high = high.wrapping_add(carry);
+            let word = word.add(1);
+            if atomic { atomic_add(word, high) } else { word.write_volatile(read_volatile(word).wrapping_add(high)) }
+        }
+    }
+
+    #[inline(always)]
+    fn read(&mut self, off: u32, address: u64, len: u64, max: u32, space: u8) -> u64 {
+        let to = self.at(off).cast::<c_void>();
+        let from = address as *const c_void;
+        let max = u64::from(max) & (MAX_FRAME as u64 - 1);
+        let len = if len > max { max } else { len };
+        // SAFETY: the verifier checks that the area lies inside the frame.
+        let failed = unsafe {
+            if space == Space::User as u8 {
+                opaque(bpf::bpf_probe_read_user(to, len as u32, from) as u64)
+            } else {
+                opaque(bpf::bpf_probe_read_kernel(to, len as u32, from) as u64)
+            }
+        };
+        if failed != 0 { 0 } else { len }
+    }
+
+    #[inline(always)]
+    fn search(&mut self, text: u32, size: u32, part: u32, part_size: u32) -> u64 {
+        let wanted = blind(scope_common::machine::length(self, part, part_size));
+        let text = self.at(text);
+        let mut place = 0;
+        while place < size {
+            let mut at = 0;
+            let mut same = 1;
+            while at < part_size {
+                let left = wanted.wrapping_sub(u64::from(at));
+                // The bytes that count are the low ones of a word; none if the text to look for ends before.
+                let ended = opaque(left.wrapping_sub(1) >> 63);
+                let short = opaque(left.wrapping_sub(8) >> 63);
+                let cut = (1u64 << ((left << 3) & 63)).wrapping_sub(1);
+                let mask = (short.wrapping_neg() & cut | short.wrapping_sub(1)) & ended.wrapping_sub(1);
+                // SAFETY: the area goes on behind the text for as long as the text to look for is.
+                let word = unsafe { text.add((place + at) as usize).cast::<u64>().read_unaligned() };
+                let differ = (word ^ self.load(part + at)) & mask;
+                same &= opaque(1 ^ ((differ | differ.wrapping_neg()) >> 63));
+                at += 8;
+            }
+            if blind(same) != 0 {
+                return place as u64;
+            }
+            place += 1;
+        }
+        u64::MAX
+    }
+
+    #[inline(always)]
+    fn stack(&mut self, off: u32, frames: u32, user: bool) {
+        const BPF_F_USER_STACK: u64 = 256;
+        let work = off + 16;
+        let buffer = self.at(work + 8).cast::<c_void>();
+        let flags = if user { BPF_F_USER_STACK } else { 0 };
+        // SAFETY: the verifier checks that the frames have room.
+        let bytes = unsafe { bpf::bpf_get_stack(self.context, buffer, (frames & STACK_FRAMES as u32) * 8, flags) };
+        let count = if blind(bytes as u64) >> 63 == 1 { 0 } else { blind(bytes as u64) / 8 };
+        let mut hash = count;
+        let mut at = 0;
+        while at < frames {
+            if blind(count) <= u64::from(at) {
+                break;
+            }
+            // FNV-1a by words, with the high bits folded in.
+            hash = (hash ^ self.load(work + 8 + at * 8)).wrapping_mul(0x0000_0100_0000_01b3);
+            hash ^= hash >> 29;
+            at += 1;
+        }
+        let process = if user { self::builtin(self.context, Builtin::Pid as u8) } else { 0 };
+        self.store(work, count);
+        self.store(off, hash);
+        self.store(off + 8, process | count << 32);
+        let key = self.at(off).cast::<c_void>();
+        if !maps::keep_stack(key, self.at(work).cast()) {
+            self.lose(Loss::Stack as u32);
+        }
+    }
+
+    #[inline(always)]
+    fn signal(&mut self, number: u64) {
+        // SAFETY: a helper that takes a number.
+        unsafe { bpf::bpf_send_signal(number as u32) };
+    }
+
+    #[inline(always)]
+    fn enter(&mut self, nesting: u8) {
+        if nesting == 0 {
+            self.rounds.0 = 0;
+        } else if nesting == 1 {
+            self.rounds.1 = 0;
+        } else {
+            self.rounds.2 = 0;
+        }
+    }
+
+    #[inline(always)]
+    fn again(&mut self, nesting: u8, rounds: u64) -> bool {
+        if nesting == 0 {
+            self.rounds.0 += 1;
+            self.rounds.0 < rounds
+        } else if nesting == 1 {
+            self.rounds.1 += 1;
+            self.rounds.1 < rounds
+        } else {
+            self.rounds.2 += 1;
+            self.rounds.2 < rounds
+        }
+    }
+
+    // Only userspace goes through maps.
+
+    #[inline(always)]
+    fn each(&mut self, _slot: u8, _nesting: u8) {}
+
+    #[inline(always)]
+    fn next(&mut self, _nesting: u8, _off: u32) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn quantile(&mut self, _slot: u8, _key: u32, _of: u64) -> u64 {
+        0
+    }
+
+    #[inline(always)]
     fn emit(&mut self, off: u32, len: u64) {
         const BPF_RB_NO_WAKEUP: u64 = 1;
         const BPF_RB_FORCE_WAKEUP: u64 = 2;
@@ -377,11 +582,7 @@ impl Host for Kernel {
 
     #[inline(always)]
     fn lose(&mut self, loss: u32) {
-        let counters = maps::only(&maps::LOSSES).cast::<u64>();
-        if !counters.is_null() && (loss as usize) < LOSSES {
-            // SAFETY: the index is checked.
-            unsafe { atomic_add(counters.add(loss as usize), 1) };
-        }
+        Self::count(loss, 1);
     }
 }
 
@@ -395,4 +596,19 @@ impl Host for Kernel {
 unsafe fn atomic_add(word: *mut u64, value: u64) {
     // SAFETY: one instruction of BPF's first version (`BPF_ATOMIC | BPF_ADD`).
     unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) word, in(reg) value, options(nostack)) };
+}
+
+/// Adds to a word as [`atomic_add`] does; gives what it was before.
+///
+/// # Safety
+///
+/// `word` points to 8 aligned bytes.
+#[inline(always)]
+unsafe fn atomic_fetch_add(word: *mut u64, value: u64) -> u64 {
+    let mut before = value;
+    // SAFETY: one instruction (`BPF_ATOMIC | BPF_ADD | BPF_FETCH`, Linux 5.12).
+    unsafe {
+        core::arch::asm!("{0} = atomic_fetch_add((u64 *)({1} + 0), {0})", inout(reg) before, in(reg) word, options(nostack));
+    }
+    before
 }

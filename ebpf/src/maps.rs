@@ -5,6 +5,7 @@ use core::cell::UnsafeCell;
 use core::ffi::c_void;
 
 use aya_ebpf::bindings::bpf_map_def;
+use aya_ebpf::helpers::generated::bpf_map_lookup_percpu_elem;
 use aya_ebpf::helpers::{bpf_map_delete_elem, bpf_map_lookup_elem, bpf_map_update_elem};
 use scope_common::arith::opaque;
 
@@ -37,7 +38,7 @@ macro_rules! maps {
     ($($name:ident)*) => { $( #[unsafe(no_mangle)] #[unsafe(link_section = "maps")] pub static $name: Map = Map::new(); )* };
 }
 
-maps!(SCRATCH ZEROES RING LOSSES EPOCH);
+maps!(SCRATCH ZEROES RING LOSSES EPOCH STACKS);
 maps!(M0 M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M11 M12 M13 M14 M15);
 
 /// Calls a helper on the map in a slot, from a call site that only this slot has: a site that sees two maps loses
@@ -75,6 +76,22 @@ pub fn insert(slot: u8, key: *const c_void, value: *const c_void) -> bool {
 #[inline(always)]
 pub fn delete(slot: u8, key: *const c_void) -> bool {
     at_slot!(slot, |map| bpf_map_delete_elem(map, key)) == 0
+}
+
+/// Looks up the value that a CPU has under a key; gives null where there is none.
+#[inline(always)]
+pub fn lookup_of_cpu(slot: u8, key: *const c_void, cpu: u32) -> *mut u8 {
+    at_slot!(slot, |map| bpf_map_lookup_percpu_elem(map, key, cpu)) as *mut u8
+}
+
+/// Keeps a stack under its number; gives whether it is kept.
+#[inline(always)]
+pub fn keep_stack(key: *const c_void, stack: *const c_void) -> bool {
+    const BPF_ANY: u64 = 0;
+    // SAFETY: the key is a word, the stack as long as the map's values; the verifier checks both.
+    unsafe {
+        !bpf_map_lookup_elem(STACKS.handle(), key).is_null() || bpf_map_update_elem(STACKS.handle(), key, stack, BPF_ANY) == 0
+    }
 }
 
 /// Looks up the entry of a one-entry array.

@@ -2,10 +2,12 @@
 
 use scope_common::arith::alu;
 use scope_common::machine::{Host, run};
-use scope_common::plan::{Builtin, FAULT, REGISTERS};
+use scope_common::arith::Alu;
+use scope_common::plan::{Builtin, FAULT, LOOPS, Loss, REGISTERS};
 use scope_dsl::program::Plan;
 
 use crate::kernel::process;
+use crate::shown;
 use crate::tables::{Key, Tables, Words};
 
 /// What a clause in userspace runs in.
@@ -16,6 +18,8 @@ pub trait World {
     fn record(&mut self, record: &[u8]);
     /// Takes note that a map could not be read or written.
     fn failed(&mut self, error: std::io::Error);
+    /// Takes note of a loss, by its code.
+    fn lost(&mut self, loss: u32);
 }
 
 /// The task and the time that a clause sees, and what memory it can read.
@@ -26,6 +30,10 @@ pub trait Surroundings {
     fn nsecs(&self) -> u64;
     /// The number of the CPU.
     fn cpu(&self) -> u64;
+    /// Any other builtin.
+    fn other(&self, _builtin: u8) -> u64 {
+        0
+    }
     /// The context.
     fn context(&self) -> &[u8] {
         &[]
@@ -39,7 +47,18 @@ pub trait Surroundings {
 /// Runs a plan in userspace.
 pub fn execute(plan: &Plan, surroundings: &dyn Surroundings, world: &mut dyn World) {
     let frame = vec![0; plan.frame];
-    let mut host = User { plan, surroundings, world, op: 0, registers: [0; REGISTERS], frame, cursor: None, value: Vec::new() };
+    let mut host = User {
+        plan,
+        surroundings,
+        world,
+        op: 0,
+        registers: [0; REGISTERS],
+        frame,
+        cursor: None,
+        value: Vec::new(),
+        rounds: [0; LOOPS],
+        each: Default::default(),
+    };
     run(&mut host);
 }
 
@@ -78,6 +97,26 @@ impl Surroundings for Here {
         // SAFETY: a call without arguments.
         unsafe { libc::sched_getcpu() as u64 }
     }
+
+    fn other(&self, builtin: u8) -> u64 {
+        let is = |wanted: Builtin| builtin == wanted as u8;
+        match () {
+            () if is(Builtin::Monotonic) => process::clock_nanos(libc::CLOCK_MONOTONIC),
+            () if is(Builtin::Tai) => process::clock_nanos(libc::CLOCK_TAI),
+            () if is(Builtin::Rand) => process::random().into(),
+            () if is(Builtin::Jiffies) => process::jiffies(),
+            () if is(Builtin::Cgroup) => cgroup_id_of_self(),
+            () if is(Builtin::Node) => process::numa_node(),
+            () => 0,
+        }
+    }
+}
+
+/// The cgroup of this process, 0 if it has none of version 2.
+fn cgroup_id_of_self() -> u64 {
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let path = own.lines().find_map(|line| line.strip_prefix("0::"));
+    path.and_then(crate::names::cgroups::cgroup_id).unwrap_or(0)
 }
 
 /// The machine's state for one run of a clause.
@@ -91,6 +130,10 @@ struct User<'a> {
     /// The map and key of the entry that is written; none if it is only read.
     cursor: Option<(usize, Key)>,
     value: Words,
+    /// The rounds that the loops had, by their nesting.
+    rounds: [u64; LOOPS],
+    /// The entries that the loops have still to go through, the next one last: each as it lies in the frame.
+    each: [Vec<Vec<u8>>; LOOPS],
 }
 
 impl User<'_> {
@@ -155,7 +198,7 @@ impl Host for User<'_> {
             () if is(Builtin::Gid) => self.surroundings.task().gid.into(),
             () if is(Builtin::Nsecs) => self.surroundings.nsecs(),
             () if is(Builtin::Cpu) => self.surroundings.cpu(),
-            () => 0,
+            () => self.surroundings.other(builtin),
         }
     }
 
@@ -198,14 +241,16 @@ impl Host for User<'_> {
         self.frame[at..at + 16].copy_from_slice(&self.surroundings.task().comm);
     }
 
-    fn string(&mut self, off: u64, address: u64, max: u32, _space: u8) -> u64 {
+    fn string(&mut self, off: u64, address: u64, max: u32, _space: u8, limit: Option<u64>) -> u64 {
         let at = off as usize;
+        let limited = limit.is_some();
+        let max = limit.map_or(max, |limit| limit.clamp(1, max.into()) as u32);
         let mut len = 0;
         let mut byte = [0];
         while self.surroundings.memory(address.wrapping_add(len), &mut byte) {
             if byte[0] == 0 || len == u64::from(max) - 1 {
-                if byte[0] != 0 {
-                    self.lose(scope_common::plan::Loss::CutString as u32);
+                if byte[0] != 0 && !limited {
+                    self.lose(Loss::CutString as u32);
                 }
                 self.frame[at + len as usize] = 0;
                 return len;
@@ -226,7 +271,7 @@ impl Host for User<'_> {
         true
     }
 
-    fn open(&mut self, slot: u8, _swapped: bool, key: u32) -> bool {
+    fn open(&mut self, slot: u8, _swapped: bool, key: u32, _counted: u8) -> bool {
         let (map, key) = self.key(slot, key);
         let opened = self.world.tables().open(map, &key);
         let Some(value) = self.answer(opened) else { return false };
@@ -235,10 +280,22 @@ impl Host for User<'_> {
         true
     }
 
-    fn delete(&mut self, slot: u8, key: u32) -> bool {
+    fn delete(&mut self, slot: u8, key: u32, _counted: u8) -> bool {
         let (map, key) = self.key(slot, key);
         let deleted = self.world.tables().delete(map, &key);
         self.answer(deleted)
+    }
+
+    fn gather(&mut self, slot: u8, key: u32, off: u32, _cpus: u32, _join: u8) -> u64 {
+        // The tables have joined what the CPUs have.
+        let (map, key) = self.key(slot, key);
+        let found = self.world.tables().find(map, &key);
+        self.answer(found).and_then(|words| words.get(off as usize / 8).copied()).unwrap_or(0)
+    }
+
+    fn entries(&mut self, _slot: u8, map: u64) -> u64 {
+        let entries = self.world.tables().entries(map as usize);
+        self.answer(entries).len() as u64
     }
 
     fn value(&self, off: u64) -> u64 {
@@ -252,8 +309,83 @@ impl Host for User<'_> {
 
     fn add_value(&mut self, off: u64, value: u64, _atomic: bool) {
         let at = off as usize / 8;
-        self.value[at] = alu(scope_common::arith::Alu::Add as u8, self.value[at], value);
+        self.value[at] = alu(Alu::Add as u8, self.value[at], value);
         self.write_back();
+    }
+
+    fn add_wide(&mut self, off: u64, low: u64, high: u64, _atomic: bool) {
+        let at = off as usize / 8;
+        let (sum, carry) = self.value[at].overflowing_add(low);
+        self.value[at] = sum;
+        self.value[at + 1] = self.value[at + 1].wrapping_add(high).wrapping_add(carry.into());
+        self.write_back();
+    }
+
+    fn read(&mut self, off: u32, address: u64, len: u64, max: u32, _space: u8) -> u64 {
+        let len = len.min(max.into()) as usize;
+        let mut bytes = vec![0; len];
+        if !self.surroundings.memory(address, &mut bytes) {
+            return 0;
+        }
+        self.frame[off as usize..off as usize + len].copy_from_slice(&bytes);
+        len as u64
+    }
+
+    fn search(&mut self, text: u32, size: u32, part: u32, part_size: u32) -> u64 {
+        let bytes = |off: u32, size: u32| {
+            let area = &self.frame[off as usize..(off + size) as usize];
+            &area[..area.iter().position(|byte| *byte == 0).unwrap_or(area.len())]
+        };
+        let (text, part) = (bytes(text, size), bytes(part, part_size));
+        let found = (0..=text.len()).find(|at| text[*at..].starts_with(part));
+        found.map_or(u64::MAX, |at| at as u64)
+    }
+
+    fn stack(&mut self, off: u32, _frames: u32, _user: bool) {
+        self.frame[off as usize..off as usize + 16].fill(0);
+    }
+
+    fn signal(&mut self, _number: u64) {}
+
+    fn enter(&mut self, nesting: u8) {
+        self.rounds[nesting as usize] = 0;
+    }
+
+    fn again(&mut self, nesting: u8, rounds: u64) -> bool {
+        let had = &mut self.rounds[nesting as usize];
+        *had += 1;
+        *had < rounds
+    }
+
+    fn each(&mut self, slot: u8, nesting: u8) {
+        let map = self.plan.slots[slot as usize];
+        let entries = self.world.tables().entries(map);
+        let entries = self.answer(entries);
+        let described = self.world.tables().map(map);
+        let lay = |(key, words): (Key, Words)| {
+            let mut bytes = key;
+            shown::stands_for(described, &words).iter().for_each(|word| bytes.extend_from_slice(&word.to_ne_bytes()));
+            bytes
+        };
+        // From the least key on, and taken from the end.
+        let mut laid = entries.into_iter().map(lay).collect::<Vec<_>>();
+        laid.sort_by(|left, right| right.cmp(left));
+        self.each[nesting as usize] = laid;
+    }
+
+    fn next(&mut self, nesting: u8, off: u32) -> bool {
+        let Some(entry) = self.each[nesting as usize].pop() else { return false };
+        let at = off as usize;
+        let len = entry.len().min(self.frame.len() - at);
+        self.frame[at..at + len].copy_from_slice(&entry[..len]);
+        true
+    }
+
+    fn quantile(&mut self, slot: u8, key: u32, of: u64) -> u64 {
+        let (map, key) = self.key(slot, key);
+        let found = self.world.tables().find(map, &key);
+        let Some(words) = self.answer(found) else { return 0 };
+        shown::quantile_of(self.world.tables().map(map), &words, of) as u64
     }
 
     fn emit(&mut self, off: u32, len: u64) {
@@ -262,7 +394,10 @@ impl Host for User<'_> {
         self.world.record(&record);
     }
 
-    fn lose(&mut self, _loss: u32) {
+    fn lose(&mut self, loss: u32) {
         // The tables count what they could not take.
+        if loss < Loss::MapFull as u32 {
+            self.world.lost(loss);
+        }
     }
 }

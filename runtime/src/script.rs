@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rhai::{AST, Dynamic, Engine, Scope};
 use scope_dsl::ast::Function;
 use scope_dsl::diagnostic::Diagnostic;
-use scope_dsl::source::Span;
+use scope_dsl::source::{Source, Span};
 
 use crate::output::escape;
 use crate::value::Value;
@@ -23,7 +23,7 @@ impl Functions {
     ///
     /// # Errors
     /// What rhai says of them, with the place in the script.
-    pub fn compile(text: &str, functions: &[Function]) -> Result<Option<Functions>, Diagnostic> {
+    pub fn compile(source: &Source, functions: &[Function]) -> Result<Option<Functions>, Diagnostic> {
         if functions.is_empty() {
             return Ok(None);
         }
@@ -38,6 +38,8 @@ impl Functions {
         engine.disable_symbol("eval");
         engine.on_print(|_| {});
         engine.on_debug(|_, _, _| {});
+        // The files one behind the other, so that a place among them is a place in the text.
+        let text = &source.files().iter().map(|file| file.text.as_str()).collect::<Vec<_>>().join("\n");
         // All but the functions is blanked out, line by line, so that rhai's positions are those of the script.
         let ast = engine.compile(blanked(text, functions)).map_err(|error| {
             let at = offset(text, error.position());
@@ -85,7 +87,20 @@ fn to_rhai(value: Value) -> Dynamic {
     match value {
         Value::Signed(value) => value.into(),
         // rhai has 64-bit integers with a sign only; what does not fit keeps its size as a fraction.
-        Value::Unsigned(value) => i64::try_from(value).map_or_else(|_| (value as f64).into(), Dynamic::from),
+        Value::Unsigned(value) | Value::Pointer(value) => i64::try_from(value).map_or_else(|_| (value as f64).into(), Dynamic::from),
+        Value::Bool(value) => value.into(),
+        Value::Enum(name, _) => name.into(),
+        Value::Tuple(values) | Value::List(values) => values.into_iter().map(to_rhai).collect::<rhai::Array>().into(),
+        Value::Struct(fields) | Value::Record(fields) => {
+            let fields = fields.into_iter().map(|(name, value)| (name.into(), to_rhai(value)));
+            fields.collect::<rhai::Map>().into()
+        }
+        Value::Stack(frames) => frames.into_iter().map(Dynamic::from).collect::<rhai::Array>().into(),
+        Value::Bytes(bytes) => {
+            let mut shown = Vec::new();
+            crate::output::printf::bytes(&mut shown, &scope_dsl::printf::Spec::default(), &bytes);
+            String::from_utf8_lossy(&shown).into_owned().into()
+        }
         Value::Float(value) => value.into(),
         Value::Text(text) => {
             let mut shown = Vec::new();
@@ -113,7 +128,7 @@ mod tests {
     use super::*;
 
     fn functions(text: &str) -> Result<Option<Functions>, Diagnostic> {
-        Functions::compile(text, &scope_dsl::parse(text).unwrap().functions)
+        Functions::compile(&Source::new("test", text), &scope_dsl::parse(text, 0).script.functions)
     }
 
     #[test]

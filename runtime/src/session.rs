@@ -9,6 +9,7 @@ use aya::maps::{Map, MapData, RingBuf};
 use scope_common::plan::{Loss, MAX_MAPS};
 use scope_dsl::program::Program;
 use scope_dsl::resolve::Site;
+use scope_dsl::source::Source;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
@@ -59,7 +60,7 @@ impl Built {
     ///
     /// # Errors
     /// If the kernel refuses one.
-    pub fn new(program: Program, functions: Option<Functions>, sink: Box<dyn Sink>) -> Result<Built, TraceError> {
+    pub fn new(program: Program, source: Source, functions: Option<Functions>, sink: Box<dyn Sink>) -> Result<Built, TraceError> {
         let in_kernel = program.clauses.iter().any(|clause| !clause.site.in_userspace());
         let (kernel, ring) = match in_kernel {
             true => {
@@ -74,7 +75,7 @@ impl Built {
         };
         let ring = ring.map(|ring| RingBuf::try_from(Map::RingBuf(ring))).transpose().map_err(LoadError::from)?;
         let tables = Tables::new(&program, kernel).map_err(failed("reading the number of CPUs"))?;
-        let stage = Stage::new(&program, functions, tables, sink);
+        let stage = Stage::new(&program, source, functions, tables, sink);
         Ok(Built { program, stage, loaded, ring, instructions })
     }
 
@@ -82,6 +83,11 @@ impl Built {
     #[must_use]
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// Says what `debugf` says.
+    pub fn be_verbose(&mut self) {
+        self.stage.verbose = true;
     }
 
     /// What the kernel made of each clause, by its number among the program's clauses.
@@ -97,7 +103,7 @@ impl Built {
     /// # Errors
     /// If the kernel refuses an attachment.
     pub fn attach(mut self, tracefs: Option<&Tracefs>) -> Result<Attached, TraceError> {
-        run_clauses(&self.program, &mut self.stage, |site| matches!(site, Site::Begin));
+        run_clauses(&self.program, &mut self.stage, |site| matches!(site, Site::Begin { .. }));
         let mut links = Vec::new();
         if self.stage.exit.is_none() {
             let sites = self.loaded.iter().flat_map(|loaded| loaded.clauses.iter().map(move |clause| (loaded, *clause)));
@@ -229,7 +235,7 @@ impl Attached {
         let now = Instant::now();
         let clauses = self.built.program.clauses.iter().enumerate();
         let timers = clauses.filter_map(|(clause, described)| match described.site {
-            Site::Interval { nanos } => {
+            Site::Interval { nanos, .. } => {
                 let period = Duration::from_nanos(nanos);
                 Some(Timer { clause, period, next: now + period })
             }
@@ -295,7 +301,7 @@ impl Attached {
         };
         let exit = self.built.stage.exit.take();
         let Built { program, stage, loaded, .. } = &mut self.built;
-        run_clauses(program, stage, |site| matches!(site, Site::End));
+        run_clauses(program, stage, |site| matches!(site, Site::End { .. }));
         stage.print_all();
         let mut warnings = Vec::new();
         let missed = loaded.iter().filter_map(|loaded| loaded.info().ok()).map(|info| info.missed).sum::<u64>();
@@ -322,6 +328,14 @@ fn stage_warnings(stage: &Stage) -> Vec<String> {
         let cut = losses[Loss::CutString as usize];
         if cut > 0 {
             warnings.push(format!("{cut} strings were cut at their limit; `str(pointer, n)` sets it"));
+        }
+        let cut = losses[Loss::CutLoop as usize];
+        if cut > 0 {
+            warnings.push(format!("{cut} loops were cut at their limit; the setting max_loop_rounds sets it"));
+        }
+        let stacks = losses[Loss::Stack as usize];
+        if stacks > 0 {
+            warnings.push(format!("{stacks} stacks found no room and are shown as <lost>"));
         }
         for map in 0..MAX_MAPS {
             let full = losses[Loss::MapFull as usize + map];

@@ -1,18 +1,22 @@
 //! The user stage: what the records of clauses make userspace do.
 
-use std::io;
-use std::time::SystemTime;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
 
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
-use scope_dsl::checked::{Action, Argument, Slot, Value as MapValue};
+use scope_common::plan::STACK_WORK;
+use scope_dsl::checked::{Action, Aggregation, Argument, Purpose, Slot, Value as MapValue};
+use scope_dsl::config::Config;
 use scope_dsl::printf::{Piece, Spec};
 use scope_dsl::program::{Map, Program};
-use scope_dsl::types::Type;
+use scope_dsl::source::{Source, Span};
+use scope_dsl::types::{Named, Type};
 
 use crate::host::World;
-use crate::output::{self, Kind, Origin, Shown, Sink};
+use crate::output::{self, Kind, Message, Origin, Shown, Sink};
 use crate::script::Functions;
+use crate::shown::{self, Wish};
 use crate::tables::Tables;
 use crate::value::{self, Names, Value};
 
@@ -21,6 +25,10 @@ pub struct Stage {
     actions: Vec<Action>,
     map_names: Vec<String>,
     names: Names,
+    config: Config,
+    source: Source,
+    /// Whether what `debugf` says is said.
+    pub verbose: bool,
     functions: Option<Functions>,
     /// The maps.
     pub tables: Tables,
@@ -38,11 +46,21 @@ pub struct Stage {
 
 impl Stage {
     /// Makes the user stage of a program.
-    pub fn new(program: &Program, functions: Option<Functions>, tables: Tables, sink: Box<dyn Sink>) -> Stage {
+    pub fn new(program: &Program, source: Source, functions: Option<Functions>, tables: Tables, sink: Box<dyn Sink>) -> Stage {
+        let stacks = tables.stacks();
+        let stack = move |id: u64| {
+            let mut bytes = [0; STACK_WORK];
+            let found = crate::kernel::bpf::lookup(stacks.as_ref()?.as_fd(), &id.to_ne_bytes(), &mut bytes).ok()?;
+            let count = value::word_at(&bytes, 0) as usize;
+            found.then(|| (1..=count.min(bytes.len() / 8 - 1)).map(|at| value::word_at(&bytes, at * 8)).collect())
+        };
         Stage {
             actions: program.actions.clone(),
             map_names: program.maps.keys().cloned().collect(),
-            names: Names { probes: program.probes.clone() },
+            names: Names::new(program.probes.clone(), Box::new(stack)),
+            config: program.config.clone(),
+            source,
+            verbose: false,
             functions,
             tables,
             sink,
@@ -76,20 +94,30 @@ impl Stage {
 
     fn act(&mut self, action: &Action, record: &[u8]) -> io::Result<()> {
         match action {
-            Action::Printf { pieces, arguments } => self.printf(pieces, arguments, record),
+            Action::Printf { pieces, arguments, purpose, span } => self.printf(pieces, arguments, *purpose, *span, record),
             Action::Print(argument) => {
                 let value = self.argument(argument, record);
                 self.sink.value(&value)
             }
-            Action::PrintMap { map, top, divisor } => self.print_map(*map, *top, *divisor, false),
+            Action::PrintMap { map, top, divisor } => self.print_map(*map, Wish { top: *top, divisor: *divisor, detail: false }),
+            Action::PrintEntry { map, key } => self.print_entry(*map, key, record),
+            Action::Join { texts, separator } => {
+                let texts = texts.iter().map(|slot| value::text(record, slot));
+                // The array ends with a null, which reads as nothing.
+                let texts = texts.take_while(|text| !text.is_empty() && *text != b"<fault>").collect::<Vec<_>>();
+                let joined = texts.join(separator.as_bytes());
+                let shown = if self.sink.takes_raw_texts() { joined } else { escaped(&joined) };
+                self.sink.text(Origin::Join, &shown)
+            }
             Action::Clear(map) => self.tables.clear(*map),
             Action::Zero(map) => self.tables.zero(*map),
             Action::Time(format) => {
-                let text = time_of_day(format);
+                let text = self.names.time_of_day(format);
                 self.sink.text(Origin::Time, text.as_bytes())
             }
             Action::Exit(status) => {
-                self.exit = Some(*status);
+                let Argument::Slot(slot) = status else { return Ok(()) };
+                self.exit = Some(value::word_at(record, slot.offset) as i32 & 0xff);
                 Ok(())
             }
             Action::Emit { name, fields } => {
@@ -104,38 +132,95 @@ impl Stage {
         }
     }
 
-    fn printf(&mut self, pieces: &[Piece], arguments: &[Argument], record: &[u8]) -> io::Result<()> {
+    fn printf(
+        &mut self,
+        pieces: &[Piece],
+        arguments: &[Argument],
+        purpose: Purpose,
+        span: Span,
+        record: &[u8],
+    ) -> io::Result<()> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
+        // What is made harmless for a terminal would be something else to the shell.
+        let raw = self.sink.takes_raw_texts() || matches!(purpose, Purpose::Cat | Purpose::System);
         let mut arguments = arguments.iter();
         for piece in pieces {
             match piece {
                 Piece::Text(text) => line.extend_from_slice(text.as_bytes()),
                 Piece::Value(spec) => match arguments.next() {
-                    Some(Argument::Slot(slot)) => self.formatted(&mut line, spec, slot, record),
+                    Some(Argument::Slot(slot)) => self.formatted(&mut line, spec, slot, record, raw),
                     Some(call) => {
                         let value = self.argument(call, record);
-                        output::printf::value(&mut line, spec, &value);
+                        // A function's own text is its own affair: colours are meant.
+                        output::printf::value(&mut line, spec, &value, true);
                     }
                     None => {}
                 },
             }
         }
-        let done = self.sink.text(Origin::Printf, &line);
+        let done = self.formatted_text(purpose, span, &line);
         self.line = line;
         done
     }
 
+    /// Does with a text what it was formatted for.
+    fn formatted_text(&mut self, purpose: Purpose, span: Span, text: &[u8]) -> io::Result<()> {
+        let kind = match purpose {
+            Purpose::Print => return self.sink.text(Origin::Printf, text),
+            Purpose::Cat => return self.cat(text),
+            Purpose::System => return self.system(text),
+            Purpose::Debug if !self.verbose => return Ok(()),
+            Purpose::Debug => "debugf",
+            Purpose::Warn => "warnf",
+            Purpose::Error => "errorf",
+            Purpose::Assert => "runtime_error",
+        };
+        if purpose == Purpose::Assert {
+            self.exit = Some(1);
+        }
+        self.sink.message(&Message { kind, text, place: self.source.position(span) })
+    }
+
+    /// Prints a file, up to the configured size.
+    fn cat(&mut self, path: &[u8]) -> io::Result<()> {
+        let path = String::from_utf8_lossy(path).into_owned();
+        let mut content = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(self.config.max_cat_bytes as u64).read_to_end(&mut content));
+        if let Err(error) = read {
+            let text = format!("can't read {path}: {error}");
+            let place = self.source.position(Span::default());
+            self.sink.message(&Message { kind: "warnf", text: text.as_bytes(), place })?;
+        }
+        self.sink.text(Origin::Cat, &content)
+    }
+
+    /// Runs a command and prints its output, behind what was printed before.
+    fn system(&mut self, command: &[u8]) -> io::Result<()> {
+        use std::os::unix::ffi::OsStrExt;
+        let command = std::ffi::OsStr::from_bytes(command);
+        let output = Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+        self.sink.text(Origin::System, &output.stdout)
+    }
+
     /// The plain way: from the record's bytes to the line's, with no value in between.
-    fn formatted(&self, line: &mut Vec<u8>, spec: &Spec, slot: &Slot, record: &[u8]) {
+    fn formatted(&self, line: &mut Vec<u8>, spec: &Spec, slot: &Slot, record: &[u8], raw: bool) {
         match &slot.ty {
-            Type::Text { .. } => output::printf::text(line, spec, value::text(record, slot)),
-            Type::Syscall | Type::Probe if spec.conversion == 's' => {
+            Type::Int { .. } | Type::Pointer { .. } => output::printf::number(line, spec, value::word_at(record, slot.offset)),
+            Type::Text { .. } if spec.conversion == 's' => output::printf::text(line, spec, value::text(record, slot), raw),
+            Type::Named(_) | Type::Time(_) | Type::Enum(_) | Type::Bool | Type::Mac if spec.conversion != 's' => {
+                output::printf::number(line, spec, value::word_at(record, slot.offset));
+            }
+            Type::Named(Named::Syscall | Named::Probe) => {
                 if let Value::Text(name) = self.names.slot(record, slot) {
-                    output::printf::text(line, spec, &name);
+                    output::printf::text(line, spec, &name, raw);
                 }
             }
-            _ => output::printf::number(line, spec, value::word_at(record, slot.offset)),
+            Type::Memory(memory) if spec.conversion == 'r' => {
+                let bytes = record.get(slot.offset..slot.offset + memory.bytes).unwrap_or_default();
+                output::printf::bytes(line, spec, bytes);
+            }
+            _ => output::printf::value(line, spec, &self.names.slot(record, slot), raw),
         }
     }
 
@@ -152,30 +237,58 @@ impl Stage {
         }
     }
 
-    fn print_map(&mut self, map: usize, top: Option<usize>, divisor: Option<u64>, last: bool) -> io::Result<()> {
+    fn print_map(&mut self, map: usize, wish: Wish) -> io::Result<()> {
         let raw = self.tables.entries(map)?;
-        if last && raw.is_empty() {
-            return Ok(());
-        }
+        self.show_map(map, raw, wish)
+    }
+
+    fn show_map(&mut self, map: usize, raw: Vec<(Vec<u8>, Vec<u64>)>, wish: Wish) -> io::Result<()> {
         let described = self.tables.map(map);
-        let entries = value::entries(described, raw, &self.names, top, divisor);
+        let wish = Wish { detail: self.config.stats_detail, ..wish };
+        let entries = shown::entries(described, raw, &self.names, wish);
         let shown = Shown {
             name: &self.map_names[map],
             keyed: !described.key.is_empty(),
             kind: kind(described),
             entries: &entries,
         };
-        self.sink.map(&shown, last)
+        self.sink.map(&shown)
     }
 
-    /// Prints all maps that hold anything, as the end of a trace does.
+    /// One entry of a map, by the key that lies in the record.
+    fn print_entry(&mut self, map: usize, key: &[Slot], record: &[u8]) -> io::Result<()> {
+        let scalar = self.tables.map(map).key.is_empty();
+        let bytes = match scalar {
+            true => vec![0; self.tables.map(map).storage.key_size],
+            false => {
+                let parts = key.iter().map(|slot| record.get(slot.offset..slot.offset + slot.ty.size()).unwrap_or_default());
+                parts.collect::<Vec<_>>().concat()
+            }
+        };
+        let found = self.tables.find(map, &bytes)?;
+        self.show_map(map, found.map(|words| (bytes, words)).into_iter().collect(), Wish::default())
+    }
+
+    /// Prints all maps that hold anything, as the end of a trace does: by their names.
     pub fn print_all(&mut self) {
         self.tables.begin();
-        for map in 0..self.map_names.len() {
-            if self.broken.is_none() {
-                let done = self.print_map(map, None, None, true);
-                self.note(done);
+        let mut maps = (0..self.map_names.len()).collect::<Vec<_>>();
+        maps.sort_by(|left, right| self.map_names[*left].cmp(&self.map_names[*right]));
+        let mut first = true;
+        for map in maps {
+            if self.broken.is_some() || !self.config.print_maps_on_exit {
+                return;
             }
+            let done = self.tables.entries(map).and_then(|raw| {
+                if raw.is_empty() {
+                    return Ok(());
+                }
+                if std::mem::take(&mut first) {
+                    self.sink.last_maps()?;
+                }
+                self.show_map(map, raw, Wish::default())
+            });
+            self.note(done);
         }
     }
 
@@ -222,19 +335,24 @@ impl World for Stage {
     fn failed(&mut self, error: io::Error) {
         self.broken.get_or_insert(error);
     }
-}
 
-fn kind(map: &Map) -> Kind {
-    match map.value {
-        MapValue::Avg { .. } => Kind::Averages,
-        MapValue::Hist => Kind::Histograms,
-        _ => Kind::Values,
+    fn lost(&mut self, loss: u32) {
+        self.tables.lose(loss);
     }
 }
 
-/// The time of day by strftime's format; a format that means nothing is printed as it is.
-fn time_of_day(format: &str) -> String {
-    let now = Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let now = Zoned::new(now, TimeZone::try_system().unwrap_or(TimeZone::UTC));
-    jiff::fmt::strtime::format(format, &now).unwrap_or_else(|_| format.to_owned())
+fn escaped(text: &[u8]) -> Vec<u8> {
+    let mut shown = Vec::new();
+    output::escape(text, &mut shown);
+    shown
+}
+
+fn kind(map: &Map) -> Kind {
+    let MapValue::Gathered { kind, .. } = map.value else { return Kind::Values };
+    match kind {
+        Aggregation::Avg | Aggregation::Stats | Aggregation::Quantiles => Kind::Stats,
+        Aggregation::Hist { .. } | Aggregation::Lhist { .. } => Kind::Histograms,
+        Aggregation::Tseries { .. } => Kind::Series,
+        _ => Kind::Values,
+    }
 }

@@ -12,9 +12,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use aya::maps::MapData;
 use indexmap::IndexMap;
 use scope_common::arith::{Alu, alu};
-use scope_common::plan::LOSSES;
-use scope_common::value::BEST;
-use scope_dsl::checked::Value;
+use scope_common::plan::{COUNTERS, LOSSES, Loss};
+use scope_common::value::{BEST, GREATEST, LEAST, SERIES_WORDS, SQUARES};
+use scope_dsl::checked::{Aggregation, Series, Value};
 use scope_dsl::program::{Map, Program};
 
 use crate::kernel::{bpf, process};
@@ -33,6 +33,8 @@ pub struct Tables {
     drained: bool,
     /// Whether nothing is attached any more and all was taken.
     settled: bool,
+    /// Losses of clauses that ran here, by their codes.
+    lost: [u64; Loss::MapFull as usize],
 }
 
 /// What all maps in the kernel have in common.
@@ -66,13 +68,19 @@ impl Tables {
             Some(maps) => Some(Kernel { maps, cpus: process::possible_cpus()?, epoch: 0, barrier: None }),
             None => None,
         };
-        Ok(Tables { tables, kernel, drained: false, settled: false })
+        Ok(Tables { tables, kernel, drained: false, settled: false, lost: [0; Loss::MapFull as usize] })
     }
 
     /// What a map holds and how it is kept.
     #[must_use]
     pub fn map(&self, map: usize) -> &Map {
         &self.tables[map].map
+    }
+
+    /// A descriptor of the map that holds the stacks, if any are kept.
+    #[must_use]
+    pub fn stacks(&self) -> Option<OwnedFd> {
+        self.kernel.as_ref()?.maps.stacks.as_ref().and_then(|stacks| fd(stacks).try_clone_to_owned().ok())
     }
 
     /// Begins a run of a clause, or the work on one record: what it reads of swapped maps is drained once, so that it
@@ -275,6 +283,13 @@ impl Tables {
         self.take_half(1)
     }
 
+    /// Counts a loss of a clause that ran here.
+    pub fn lose(&mut self, loss: u32) {
+        if let Some(count) = self.lost.get_mut(loss as usize) {
+            *count += 1;
+        }
+    }
+
     /// The loss counters; entries that found a map full here are added.
     ///
     /// # Errors
@@ -282,9 +297,13 @@ impl Tables {
     pub fn losses(&self) -> io::Result<Vec<u64>> {
         let mut losses = vec![0u64; LOSSES];
         if let Some(kernel) = &self.kernel {
-            let mut counters = vec![0; 8 * LOSSES];
+            let mut counters = vec![0; 8 * COUNTERS];
             bpf::lookup(fd(&kernel.maps.losses), &[0; 4], &mut counters)?;
             losses = words(&counters);
+            losses.truncate(LOSSES);
+        }
+        for (loss, here) in losses.iter_mut().zip(self.lost) {
+            *loss += here;
         }
         for (map, table) in self.tables.iter().enumerate() {
             losses[scope_common::machine::map_full(map) as usize] += table.full;
@@ -388,19 +407,61 @@ fn merge_whole(map: &Map, into: &mut [u64], from: &[u64]) {
 
 /// Merges the parts of an aggregation; of a plain value the first part stands.
 fn merge(value: &Value, into: &mut [u64], from: &[u64]) {
-    let best = |into: &mut [u64], signed: bool, by_sign: [Alu; 2]| {
-        let at = BEST as usize / 8;
-        let better = alu(by_sign[usize::from(signed)] as u8, from[at], into[at]) == 1;
-        if from[at + 1] != 0 && (into[at + 1] == 0 || better) {
-            into[at..at + 2].copy_from_slice(&from[at..at + 2]);
-        }
+    let Value::Gathered { kind, signed } = value else { return };
+    let by_sign = |unsigned: Alu, with: Alu| if *signed { with } else { unsigned };
+    let (less, greater) = (by_sign(Alu::LtU, Alu::LtS), by_sign(Alu::GtU, Alu::GtS));
+    let add = |into: &mut [u64], from: &[u64]| {
+        into.iter_mut().zip(from).for_each(|(into, from)| *into = into.wrapping_add(*from));
     };
-    match value {
-        Value::Plain(_) => {}
-        Value::Min { signed } => best(into, *signed, [Alu::LtU, Alu::LtS]),
-        Value::Max { signed } => best(into, *signed, [Alu::GtU, Alu::GtS]),
-        Value::Count | Value::Sum { .. } | Value::Avg { .. } | Value::Hist => {
-            into.iter_mut().zip(from).for_each(|(into, from)| *into = into.wrapping_add(*from));
+    match kind {
+        Aggregation::Min => best(into, from, BEST, less),
+        Aggregation::Max => best(into, from, BEST, greater),
+        Aggregation::Stats => {
+            best(into, from, LEAST, less);
+            best(into, from, GREATEST, greater);
+            let squares = SQUARES as usize / 8;
+            let wide = |words: &[u64]| u128::from(words[squares]) | u128::from(words[squares + 1]) << 64;
+            let sum = wide(into).wrapping_add(wide(from));
+            (into[squares], into[squares + 1]) = (sum as u64, (sum >> 64) as u64);
+            let sums = LEAST as usize / 8;
+            add(&mut into[..sums], &from[..sums]);
+        }
+        Aggregation::Tseries { by, .. } => {
+            let better = if *by == Series::Min { less } else { greater };
+            for (into, from) in into.chunks_exact_mut(SERIES_WORDS).zip(from.chunks_exact(SERIES_WORDS)) {
+                merge_interval(into, from, *by, better);
+            }
+        }
+        _ => add(into, from),
+    }
+}
+
+/// Keeps the better of two numbers, of which each stands before whether it is there.
+fn best(into: &mut [u64], from: &[u64], off: u32, better: Alu) {
+    let at = off as usize / 8;
+    if from[at + 1] != 0 && (into[at + 1] == 0 || alu(better as u8, from[at], into[at]) == 1) {
+        into[at..at + 2].copy_from_slice(&from[at..at + 2]);
+    }
+}
+
+/// Merges one interval of a time series: the later one stands, and where they are the same, their values are joined.
+fn merge_interval(into: &mut [u64], from: &[u64], by: Series, better: Alu) {
+    if from[0] > into[0] {
+        into.copy_from_slice(from);
+    } else if from[0] == into[0] && from[2] > 0 {
+        match by {
+            Series::Last if from[2] > into[2] => into.copy_from_slice(from),
+            Series::Last => {}
+            Series::Avg | Series::Sum => {
+                into[1] = into[1].wrapping_add(from[1]);
+                into[2] += from[2];
+            }
+            Series::Min | Series::Max => {
+                if into[2] == 0 || alu(better as u8, from[1], into[1]) == 1 {
+                    into[1] = from[1];
+                }
+                into[2] += from[2];
+            }
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Values as people see them: decoded from the bytes of records, keys and maps' entries. Sinks see only these.
 
-use scope_common::arith::LOG2_BUCKETS;
+use std::cell::RefCell;
+
 use scope_common::record::string_place;
-use scope_common::value::{BEST, COUNT, TOTAL};
-use scope_dsl::checked::{Slot, Value as MapValue};
-use scope_dsl::program::Map;
-use scope_dsl::types::Type;
+use scope_dsl::checked::Slot;
+use scope_dsl::types::{Enum, Layout, Member, Named, Stack, StackMode, Type};
 
 use crate::kernel::syscalls;
-use crate::tables::{Key, Words};
+use crate::names::cgroups::Cgroups;
+use crate::names::time::Clock;
+use crate::names::users::Users;
+use crate::names::{errno, inet, signals};
+use crate::symbols::{Place, Symbol, Symbols};
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,28 +20,192 @@ pub enum Value {
     Signed(i64),
     /// A number without a sign.
     Unsigned(u64),
-    /// A text: bytes as they were, of no certain encoding.
-    Text(Vec<u8>),
     /// A number with a fraction, from a rhai function.
     Float(f64),
+    /// A truth value.
+    Bool(bool),
+    /// A text: bytes as they were, of no certain encoding.
+    Text(Vec<u8>),
+    /// Bytes of any meaning.
+    Bytes(Vec<u8>),
+    /// An address.
+    Pointer(u64),
+    /// A number with a name in C.
+    Enum(String, i64),
+    /// Values one behind the other.
+    Tuple(Vec<Value>),
+    /// Values with names, in a tuple.
+    Record(Vec<(String, Value)>),
+    /// Values of one kind.
+    List(Vec<Value>),
+    /// A struct of C.
+    Struct(Vec<(String, Value)>),
+    /// A stack: its frames as they are written, from the innermost on.
+    Stack(Vec<String>),
 }
 
-/// The names that numbers stand for.
-#[derive(Clone, Debug, Default)]
+/// A stack that the kernel kept: the addresses of its frames.
+pub type Frames = Vec<u64>;
+
+/// What numbers stand for: names, symbols, times.
 pub struct Names {
     /// The probes of the script.
     pub probes: Vec<String>,
+    stacks: Box<dyn Fn(u64) -> Option<Frames>>,
+    found: RefCell<Found>,
+}
+
+/// What was looked up before.
+#[derive(Default)]
+struct Found {
+    users: Users,
+    cgroups: Cgroups,
+    clock: Clock,
+    symbols: Symbols,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        Names::new(Vec::new(), Box::new(|_| None))
+    }
 }
 
 impl Names {
+    /// Knows the probes, and where stacks are kept.
+    #[must_use]
+    pub fn new(probes: Vec<String>, stacks: Box<dyn Fn(u64) -> Option<Frames>>) -> Names {
+        Names { probes, stacks, found: RefCell::default() }
+    }
+
+    /// A time since boot by strftime's format.
+    #[must_use]
+    pub fn time(&self, nanos: u64, format: &str) -> String {
+        self.found.borrow_mut().clock.strftime(format, nanos)
+    }
+
+    /// The time of day by strftime's format.
+    #[must_use]
+    pub fn time_of_day(&self, format: &str) -> String {
+        self.found.borrow().clock.wall_clock(format)
+    }
+
     /// Makes a value of a word of a type.
     #[must_use]
     pub fn word(&self, word: u64, ty: &Type) -> Value {
         match ty {
-            Type::Int { signed: true } => Value::Signed(word as i64),
-            Type::Syscall => Value::Text(syscall(word).into_bytes()),
-            Type::Probe => Value::Text(self.probes.get(word as usize).cloned().unwrap_or_default().into_bytes()),
-            Type::Int { .. } | Type::Pointer(_) | Type::Text { .. } => Value::Unsigned(word),
+            Type::Int { signed: true, .. } => Value::Signed(word as i64),
+            Type::Bool => Value::Bool(word != 0),
+            Type::Pointer { .. } => Value::Pointer(word),
+            Type::Enum(named) => enumerated(word as i64, named),
+            Type::Named(named) => Value::Text(self.name(word, *named).into_bytes()),
+            Type::Time(format) => Value::Text(self.found.borrow_mut().clock.strftime(format, word).into_bytes()),
+            Type::Mac => {
+                let [bytes @ .., _, _] = word.to_ne_bytes();
+                Value::Text(inet::mac(bytes).into_bytes())
+            }
+            _ => Value::Unsigned(word),
+        }
+    }
+
+    fn name(&self, word: u64, named: Named) -> String {
+        match named {
+            Named::Syscall => syscall(word),
+            Named::Probe => self.probes.get(word as usize).cloned().unwrap_or_default(),
+            Named::Signal => signals::signal_name(word),
+            Named::Errno => errno::strerror(word as i64),
+            Named::User => self.found.borrow_mut().users.name(word as u32),
+            Named::KernelSymbol => match self.found.borrow().symbols.kernel.symbol(word) {
+                Some(symbol) => symbol.name,
+                None => format!("{word:#x}"),
+            },
+            Named::Cgroup => self.found.borrow_mut().cgroups.in_hierarchy(word, None),
+        }
+    }
+
+    /// Reads a value of a type from the bytes where it lies; bytes that are missing count as zero.
+    #[must_use]
+    pub fn decode(&self, bytes: &[u8], ty: &Type) -> Value {
+        match ty {
+            Type::Text { .. } => Value::Text(until_nul(bytes).to_vec()),
+            Type::Buffer { .. } => {
+                let len = word_at(bytes, 0) as usize;
+                Value::Bytes(bytes.get(8..8usize.saturating_add(len)).unwrap_or_default().to_vec())
+            }
+            Type::Tuple(parts) => {
+                let mut at = 0;
+                let values = parts.iter().map(|part| {
+                    let value = self.decode(bytes.get(at..).unwrap_or_default(), &part.ty);
+                    at += part.ty.size();
+                    (part.name.clone(), value)
+                });
+                let values = values.collect::<Vec<_>>();
+                match values.iter().any(|(name, _)| name.is_some()) {
+                    true => Value::Record(values.into_iter().map(|(name, value)| (name.unwrap_or_default(), value)).collect()),
+                    false => Value::Tuple(values.into_iter().map(|(_, value)| value).collect()),
+                }
+            }
+            Type::Memory(memory) => laid_out(bytes, &memory.layout),
+            Type::Stack(stack) => Value::Stack(self.stack(word_at(bytes, 0), word_at(bytes, 8), stack)),
+            Type::UserSymbol => {
+                let address = word_at(bytes, 0);
+                let place = self.found.borrow_mut().symbols.user.place(word_at(bytes, 8) as u32, address);
+                Value::Text(match place {
+                    Place::Symbol(symbol) => symbol.name.into_bytes(),
+                    _ => format!("{address:#x}").into_bytes(),
+                })
+            }
+            Type::Inet => {
+                let mut address = [0; 16];
+                let have = bytes.get(8..24).unwrap_or_default();
+                address[..have.len()].copy_from_slice(have);
+                Value::Text(inet::ntop(word_at(bytes, 0) as u16, &address).into_bytes())
+            }
+            ty => self.word(word_at(bytes, 0), ty),
+        }
+    }
+
+    /// The frames of a stack, written in its mode.
+    fn stack(&self, id: u64, place: u64, stack: &Stack) -> Vec<String> {
+        let process = place as u32;
+        if place >> 32 == 0 {
+            return Vec::new();
+        }
+        let Some(frames) = (self.stacks)(id) else { return vec!["<lost>".to_owned()] };
+        let mut found = self.found.borrow_mut();
+        let mut lines = Vec::new();
+        for address in frames {
+            let symbol = match stack.user {
+                false => found.symbols.kernel.symbol(address),
+                true => match found.symbols.user.place(process, address) {
+                    Place::Symbol(symbol) => Some(symbol),
+                    Place::File { module, offset } => Some(Symbol { name: String::new(), offset, module: Some(module) }),
+                    Place::Unknown => None,
+                },
+            };
+            // What the probe itself puts on the stack is not what was asked for.
+            let own = |symbol: &Symbol| OWN_FRAMES.iter().any(|own| symbol.name.starts_with(own));
+            if !stack.user && lines.is_empty() && symbol.as_ref().is_some_and(own) {
+                continue;
+            }
+            lines.push(frame(address, symbol, stack));
+        }
+        lines
+    }
+
+    /// Notes the process that a value's addresses belong to, while it lives.
+    pub fn note_process(&self, bytes: &[u8], ty: &Type) {
+        match ty {
+            Type::Stack(Stack { user: true, .. }) | Type::UserSymbol => {
+                self.found.borrow_mut().symbols.user.note(word_at(bytes, 8) as u32);
+            }
+            Type::Tuple(parts) => {
+                let mut at = 0;
+                for part in parts.iter() {
+                    self.note_process(bytes.get(at..).unwrap_or_default(), &part.ty);
+                    at += part.ty.size();
+                }
+            }
+            _ => {}
         }
     }
 
@@ -47,7 +214,7 @@ impl Names {
     pub fn slot(&self, record: &[u8], slot: &Slot) -> Value {
         match &slot.ty {
             Type::Text { .. } => Value::Text(text(record, slot).to_vec()),
-            ty => self.word(word_at(record, slot.offset), ty),
+            ty => self.decode(record.get(slot.offset..).unwrap_or_default(), ty),
         }
     }
 
@@ -58,13 +225,100 @@ impl Names {
         let parts = types.iter().map(|ty| {
             let part = key.get(at..at + ty.size()).unwrap_or_default();
             at += ty.size();
-            match ty {
-                Type::Text { .. } => Value::Text(until_nul(part).to_vec()),
-                _ => self.word(word_at(part, 0), ty),
-            }
+            self.decode(part, ty)
         });
         parts.collect()
     }
+}
+
+/// How the names of the frames begin that a probe puts on the stack.
+const OWN_FRAMES: [&str; 6] = ["bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "bpf_get_stack", "___bpf_prog_run"];
+
+fn frame(address: u64, symbol: Option<Symbol>, stack: &Stack) -> String {
+    match (stack.mode, symbol) {
+        (StackMode::Raw | StackMode::BuildId, _) => format!("{address:x}"),
+        (StackMode::Bpftrace, Some(Symbol { name, offset, module })) if name.is_empty() => {
+            format!("{}+{offset:#x}", base_name(&module.unwrap_or_default()))
+        }
+        (StackMode::Bpftrace, Some(symbol)) => format!("{}+{}", symbol.name, symbol.offset),
+        (StackMode::Bpftrace, None) => format!("{address:#x}"),
+        (StackMode::Perf, Some(Symbol { name, offset, module })) => {
+            let name = if name.is_empty() { format!("{address:#x}") } else { format!("{name}+{offset}") };
+            match module {
+                Some(module) => format!("{address:x} {name} ({module})"),
+                None => format!("{address:x} {name}"),
+            }
+        }
+        (StackMode::Perf, None) if stack.user => format!("{address:x} {address:#x} ([unknown])"),
+        (StackMode::Perf, None) => format!("{address:x} {address:#x}"),
+    }
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn enumerated(number: i64, named: &Enum) -> Value {
+    match named.values.iter().find(|(_, value)| *value == number) {
+        Some((name, _)) => Value::Enum(name.clone(), number),
+        None => Value::Signed(number),
+    }
+}
+
+/// What bytes of memory mean.
+fn laid_out(bytes: &[u8], layout: &Layout) -> Value {
+    match layout {
+        Layout::Int { size, signed } => number(integer(bytes, *size, *signed), *signed),
+        Layout::Bool => Value::Bool(bytes.first().is_some_and(|byte| *byte != 0)),
+        Layout::Enum(named) => enumerated(integer(bytes, named.bits as usize / 8, named.signed) as i64, named),
+        Layout::Pointer => Value::Pointer(word_at(bytes, 0)),
+        Layout::Chars(len) => Value::Text(until_nul(bytes.get(..*len).unwrap_or(bytes)).to_vec()),
+        Layout::Array(inner, count) => {
+            let size = inner.size();
+            Value::List((0..*count).map(|index| laid_out(bytes.get(index * size..).unwrap_or_default(), inner)).collect())
+        }
+        Layout::Struct(members) => Value::Struct(members.iter().flat_map(|member| fields(bytes, member)).collect()),
+        Layout::Opaque(len) => Value::Bytes(bytes.get(..*len).unwrap_or(bytes).to_vec()),
+    }
+}
+
+/// The field that a member is; the members of one without a name stand for themselves.
+fn fields(bytes: &[u8], member: &Member) -> Vec<(String, Value)> {
+    let inner = bytes.get(member.bit_offset / 8..).unwrap_or_default();
+    let Some(bits) = member.bits else {
+        let value = laid_out(inner, &member.layout);
+        return match value {
+            Value::Struct(fields) if member.name.is_empty() => fields,
+            value => vec![(member.name.clone(), value)],
+        };
+    };
+    let signed = matches!(member.layout, Layout::Int { signed: true, .. });
+    let whole = word_at_most(inner, 8) >> (member.bit_offset % 8);
+    let unused = 64u32.saturating_sub(bits);
+    let word = if signed { (((whole << unused) as i64) >> unused) as u64 } else { (whole << unused) >> unused };
+    let value = match &member.layout {
+        Layout::Enum(named) => enumerated(word as i64, named),
+        Layout::Bool => Value::Bool(word != 0),
+        _ => number(word, signed),
+    };
+    vec![(member.name.clone(), value)]
+}
+
+fn number(word: u64, signed: bool) -> Value {
+    if signed { Value::Signed(word as i64) } else { Value::Unsigned(word) }
+}
+
+fn integer(bytes: &[u8], size: usize, signed: bool) -> u64 {
+    let word = word_at_most(bytes, size);
+    let unused = 64 - 8 * size.clamp(1, 8) as u32;
+    if signed { (((word << unused) as i64) >> unused) as u64 } else { word }
+}
+
+fn word_at_most(bytes: &[u8], size: usize) -> u64 {
+    let mut word = [0; 8];
+    let len = bytes.len().min(size.min(8));
+    word[..len].copy_from_slice(&bytes[..len]);
+    u64::from_ne_bytes(word)
 }
 
 /// The name of a system call, or what stands for one that has none.
@@ -86,7 +340,7 @@ pub fn text<'r>(record: &'r [u8], slot: &Slot) -> &'r [u8] {
         let (start, len) = string_place(word_at(record, slot.offset));
         return record.get(start..start.saturating_add(len)).unwrap_or_default();
     }
-    until_nul(record.get(slot.offset..slot.offset + slot.ty.size()).unwrap_or_default())
+    until_nul(record.get(slot.offset..slot.offset.saturating_add(slot.ty.size())).unwrap_or_default())
 }
 
 fn until_nul(bytes: &[u8]) -> &[u8] {
@@ -94,132 +348,9 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
     &bytes[..end]
 }
 
-/// A map's entry: its key and what it holds.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
-    /// The parts of the key; none for a scalar.
-    pub key: Vec<Value>,
-    /// What it holds.
-    pub held: Held,
-}
-
-/// What a map's entry holds.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Held {
-    /// A single value.
-    One(Value),
-    /// An average.
-    Average(Value),
-    /// A histogram: its buckets from the first that is not empty to the last.
-    Histogram(Vec<Bucket>),
-}
-
-/// A bucket of a histogram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bucket {
-    /// The least value in it; none if it is open below.
-    pub min: Option<i64>,
-    /// The greatest value in it.
-    pub max: i64,
-    /// How many values it holds.
-    pub count: u64,
-}
-
-/// Makes the entries of a map ready to be shown: decoded, sorted by value from the least on, cut to the top ones,
-/// divided.
-#[must_use]
-pub fn entries(map: &Map, raw: Vec<(Key, Words)>, names: &Names, top: Option<usize>, divisor: Option<u64>) -> Vec<Entry> {
-    let mut raw = raw;
-    raw.sort_by(|(left_key, left), (right_key, right)| {
-        let (left, right) = (rank(map, left), rank(map, right));
-        left.cmp(&right).then_with(|| left_key.cmp(right_key))
-    });
-    if let Some(top) = top {
-        raw.drain(..raw.len().saturating_sub(top));
-    }
-    let divisor = divisor.unwrap_or(1);
-    let entry = |(key, words): (Key, Words)| Entry { key: names.key(&key, &map.key), held: held(map, &words, names, divisor) };
-    raw.into_iter().map(entry).collect()
-}
-
-/// What entries are sorted by.
-fn rank(map: &Map, words: &[u64]) -> (i128, Vec<u8>) {
-    let number = |signed: bool, word: u64| if signed { i128::from(word as i64) } else { i128::from(word) };
-    let word = |offset: u32| words.get(offset as usize / 8).copied().unwrap_or(0);
-    match &map.value {
-        MapValue::Plain(Type::Text { .. }) => {
-            (0, words.iter().flat_map(|word| word.to_ne_bytes()).collect())
-        }
-        MapValue::Plain(ty) => (number(*ty == Type::SIGNED, word(TOTAL)), Vec::new()),
-        MapValue::Count => (number(false, word(TOTAL)), Vec::new()),
-        MapValue::Sum { signed } => (number(*signed, word(TOTAL)), Vec::new()),
-        MapValue::Min { signed } | MapValue::Max { signed } => (number(*signed, word(BEST)), Vec::new()),
-        MapValue::Avg { signed } => (number(*signed, average(words, *signed)), Vec::new()),
-        MapValue::Hist => (words.iter().take(LOG2_BUCKETS).map(|count| i128::from(*count)).sum(), Vec::new()),
-    }
-}
-
-fn average(words: &[u64], signed: bool) -> u64 {
-    let word = |offset: u32| words.get(offset as usize / 8).copied().unwrap_or(0);
-    divide(word(TOTAL), word(COUNT), signed)
-}
-
-fn divide(word: u64, divisor: u64, signed: bool) -> u64 {
-    use scope_common::arith::{Alu, alu};
-    alu(if signed { Alu::DivS } else { Alu::DivU } as u8, word, divisor)
-}
-
-fn held(map: &Map, words: &[u64], names: &Names, divisor: u64) -> Held {
-    let word = |offset: u32| words.get(offset as usize / 8).copied().unwrap_or(0);
-    let number = |word: u64, signed: bool| names.word(divide(word, divisor, signed), &Type::Int { signed });
-    match &map.value {
-        MapValue::Plain(Type::Text { .. }) => {
-            let bytes = words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>();
-            Held::One(Value::Text(until_nul(&bytes).to_vec()))
-        }
-        MapValue::Plain(Type::Int { signed }) => Held::One(number(word(TOTAL), *signed)),
-        MapValue::Plain(ty) => Held::One(names.word(word(TOTAL), ty)),
-        MapValue::Count => Held::One(number(word(TOTAL), false)),
-        MapValue::Sum { signed } => Held::One(number(word(TOTAL), *signed)),
-        MapValue::Min { signed } | MapValue::Max { signed } => Held::One(number(word(BEST), *signed)),
-        MapValue::Avg { signed } => Held::Average(number(average(words, *signed), *signed)),
-        MapValue::Hist => Held::Histogram(histogram(&words[..words.len().min(LOG2_BUCKETS)], divisor)),
-    }
-}
-
-fn histogram(counts: &[u64], divisor: u64) -> Vec<Bucket> {
-    let first = counts.iter().position(|count| *count > 0);
-    let last = counts.iter().rposition(|count| *count > 0);
-    let (Some(first), Some(last)) = (first, last) else { return Vec::new() };
-    let bucket = |index: usize| {
-        let (min, max) = match index {
-            0 => (None, -1),
-            1 => (Some(0), 0),
-            _ => (Some(1 << (index - 2)), ((1u64 << (index - 1)) - 1) as i64),
-        };
-        Bucket { min, max, count: counts[index] / divisor }
-    };
-    (first..=last).map(bucket).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn histograms_run_from_the_first_bucket_in_use_to_the_last() {
-        let mut counts = vec![0; LOG2_BUCKETS];
-        assert_eq!(histogram(&counts, 1), []);
-        counts[2] = 3;
-        counts[4] = 1;
-        let bucket = |min, max, count| Bucket { min: Some(min), max, count };
-        assert_eq!(histogram(&counts, 1), [bucket(1, 1, 3), bucket(2, 3, 0), bucket(4, 7, 1)]);
-        counts[0] = 1;
-        counts[LOG2_BUCKETS - 1] = 1;
-        let all = histogram(&counts, 1);
-        assert_eq!((all[0].min, all[0].max), (None, -1));
-        assert_eq!((all[64].min, all[64].max), (Some(1 << 62), i64::MAX));
-    }
 
     #[test]
     fn a_record_cut_short_gives_empty_values() {
@@ -233,5 +364,29 @@ mod tests {
         assert_eq!(names.slot(&record[..9], &slot), Value::Text(Vec::new()));
         record[8..16].fill(0xff);
         assert_eq!(names.slot(&record, &slot), Value::Text(Vec::new()));
+    }
+
+    #[test]
+    fn structs_have_bit_fields_and_members_without_names() {
+        let member = |name: &str, bit_offset, bits, layout| Member { name: name.to_owned(), bit_offset, bits, layout };
+        let byte = || Layout::Int { size: 1, signed: false };
+        let inner = Layout::Struct(vec![member("c", 0, None, Layout::Chars(3))]);
+        let layout = Layout::Struct(vec![
+            member("a", 0, Some(3), Layout::Int { size: 4, signed: false }),
+            member("b", 3, Some(2), Layout::Int { size: 4, signed: true }),
+            member("", 32, None, inner),
+            member("d", 56, None, Layout::Array(Box::new(byte()), 2)),
+        ]);
+        let bytes = [0b0001_1101, 0, 0, 0, b'x', 0, b'y', 1, 2];
+        let field = |name: &str, value| (name.to_owned(), value);
+        assert_eq!(
+            laid_out(&bytes, &layout),
+            Value::Struct(vec![
+                field("a", Value::Unsigned(5)),
+                field("b", Value::Signed(-1)),
+                field("c", Value::Text(b"x".to_vec())),
+                field("d", Value::List(vec![Value::Unsigned(1), Value::Unsigned(2)])),
+            ])
+        );
     }
 }

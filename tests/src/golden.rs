@@ -10,8 +10,10 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use scope::cli::render::render;
+use scope_dsl::ctypes::btf::Btf;
+use scope_dsl::ctypes::fixture;
 use scope_dsl::facts::{Compat, CompatFlag, KernelFacts};
-use scope_dsl::source::Source;
+use scope_dsl::source::{NoImports, Source};
 use scope_dsl::{Options, compile};
 
 /// A recorded kernel: a copy of the parts of tracefs that the scripts name.
@@ -46,6 +48,31 @@ impl KernelFacts for Recorded {
 
     fn compat(&self) -> Compat {
         Compat::Marked(CompatFlag { offset: 16, mask: 2 })
+    }
+
+    fn btf(&self) -> Option<Btf> {
+        let types = fs::read_to_string(self.root.join("types.h")).ok()?;
+        Btf::open(fixture::btf(&types)).ok()
+    }
+
+    fn cpus(&self) -> u32 {
+        4
+    }
+
+    fn pid_level(&self) -> u32 {
+        0
+    }
+
+    fn kernel_address(&self, name: &str) -> Option<u64> {
+        (name == "init_task").then_some(0xffff_ffff_8200_0000)
+    }
+
+    fn cgroup_id(&self, path: &str) -> Option<u64> {
+        (path == "/sys/fs/cgroup").then_some(1)
+    }
+
+    fn signal(&self, name: &str) -> Option<u64> {
+        scope::names::signals::signal_number(name)
     }
 }
 
@@ -85,8 +112,9 @@ fn show(name: &str, text: &str, facts: &dyn KernelFacts) -> String {
     let parts = text.split("//----\n").collect::<Vec<_>>();
     let mut out = String::new();
     for part in &parts {
-        let compiled = compile(part, facts, Options { start: 1000, cpid: Some(4242), ..Options::default() });
-        let source = Source { name: format!("{name}.scope"), text: (*part).to_owned() };
+        let mut source = Source::new(format!("{name}.scope"), *part);
+        let options = Options { start: 1000, cpid: Some(4242), ..Options::default() };
+        let compiled = compile(&mut source, &NoImports, facts, options);
         if !compiled.diagnostics.is_empty() {
             out += &render(&source, &compiled.diagnostics, false);
         }

@@ -3,7 +3,7 @@
 use scope_common::record::HEADER;
 
 use crate::ast::{self, ExprKind as Ast};
-use crate::checked::{Access, Action, Argument, Expr, ExprKind, Slot, Statement};
+use crate::checked::{Access, Action, Argument, Expr, ExprKind, Purpose, Slot, Statement};
 use crate::diagnostic::Diagnostic;
 use crate::functions::Row;
 use crate::printf::{self, Piece, Spec};
@@ -20,14 +20,30 @@ pub struct Record {
 }
 
 impl Record {
-    fn add(&mut self, value: Expr) -> Slot {
+    pub fn add(&mut self, value: Expr) -> Slot {
         // A text that the kernel reads from memory has an unknown length: it lies behind the other values.
-        let apart = matches!(value.kind, ExprKind::Str { .. } | ExprKind::Access(Access::DataLocation(_)));
+        let apart = is_apart(&value);
         let slot = Slot { offset: HEADER + self.length, ty: value.ty.clone(), apart };
         self.length += if apart { 8 } else { value.ty.size() };
         self.values.push(value);
         slot
     }
+
+    /// Adds a value that has to lie as one of this type does.
+    pub fn add_as(&mut self, value: Expr, ty: Type) -> Slot {
+        let slot = Slot { offset: HEADER + self.length, ty: ty.clone(), apart: false };
+        self.length += ty.size();
+        let span = value.span;
+        let kind = if ty.is_word() { value.kind } else { ExprKind::As(Box::new(value)) };
+        self.values.push(Expr { kind, ty, span });
+        slot
+    }
+}
+
+/// Whether a value of a record lies behind the others, since only the run knows how long it is.
+#[must_use]
+pub fn is_apart(value: &Expr) -> bool {
+    matches!(value.kind, ExprKind::Str { .. } | ExprKind::Access(Access::DataLocation(_)))
 }
 
 impl Checker<'_> {
@@ -51,11 +67,12 @@ impl Checker<'_> {
             let arguments = arguments.collect::<Vec<_>>().into_iter().collect::<Option<Vec<_>>>()?;
             return Some(Argument::Call(name.text.clone(), arguments));
         }
-        let value = self.expr(expr)?;
+        let value = self.value(expr)?;
         Some(Argument::Slot(record.add(value)))
     }
 
-    pub(super) fn printf(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Statement> {
+    /// `printf` and all that prints by a format.
+    pub(super) fn printf(&mut self, arguments: &[ast::Expr], purpose: Purpose, span: Span) -> Option<Statement> {
         let (format, values) = arguments.split_first().expect("the arity is checked");
         let text = self.literal_text(format)?;
         let mut record = Record::default();
@@ -87,17 +104,20 @@ impl Checker<'_> {
             }
         }
         let arguments = checked.into_iter().collect::<Option<Vec<_>>>()?;
-        fits.then(|| self.output(Action::Printf { pieces, arguments }, record.values))
+        fits.then(|| self.output(Action::Printf { pieces, arguments, purpose, span }, record.values))
     }
 
     /// Checks that a value can be printed by a conversion.
     fn conversion(&mut self, spec: &Spec, ty: &Type, span: Span) -> bool {
-        let (fits, advice) = match (spec.conversion, ty) {
-            ('s', Type::Text { .. } | Type::Syscall | Type::Probe) => (true, ""),
-            ('s', Type::Pointer(_)) => (false, "`str(...)` reads the text at an address"),
-            ('s', _) => (false, "`%d` prints an integer"),
-            (_, Type::Text { .. } | Type::Probe) => (false, "`%s` prints a string"),
-            _ => (true, ""),
+        let number = ty.is_number() || matches!(ty, Type::Named(_) | Type::Time(_) | Type::Mac);
+        let (fits, advice) = match spec.conversion {
+            'r' => (matches!(ty, Type::Buffer { .. } | Type::Text { .. } | Type::Memory(_)), "`buf(pointer, n)` gives the bytes at an address"),
+            's' => match ty {
+                Type::Pointer { .. } => (false, "`str(...)` reads the text at an address"),
+                Type::Int { .. } => (false, "`%d` prints an integer"),
+                _ => (true, ""),
+            },
+            _ => (number && *ty != Type::Named(crate::types::Named::Probe), "`%s` prints it"),
         };
         if !fits {
             let title = format!("`%{}` can't print {}", spec.conversion, ty.describe());
@@ -105,40 +125,5 @@ impl Checker<'_> {
             self.error(error.help(advice));
         }
         fits
-    }
-
-    pub(super) fn print(&mut self, arguments: &[ast::Expr]) -> Option<Statement> {
-        if let Ast::Map(_, keys) = &arguments[0].kind
-            && keys.is_empty()
-        {
-            let map = self.whole_map(&arguments[0])?;
-            let top = arguments.get(1).map(|top| self.constant(top, 0..=u32::MAX.into()));
-            let divisor = arguments.get(2).map(|divisor| self.constant(divisor, 1..=i64::MAX as u64));
-            if top == Some(None) || divisor == Some(None) {
-                return None;
-            }
-            // As in bpftrace, a top of 0 means all.
-            let top = top.flatten().filter(|top| *top > 0).map(|top| top as usize);
-            return Some(self.output(Action::PrintMap { map, top, divisor: divisor.flatten() }, Vec::new()));
-        }
-        if let Some(extra) = arguments.get(1) {
-            let error = Diagnostic::error("E0311", extra.span, "only a whole map takes more arguments", "");
-            self.error(error.help("`print(@map, top, divisor)` prints the greatest entries"));
-            return None;
-        }
-        let mut record = Record::default();
-        let argument = self.argument(&arguments[0], &mut record)?;
-        Some(self.output(Action::Print(argument), record.values))
-    }
-
-    /// Checks that an argument is a string literal.
-    pub(super) fn literal_text(&mut self, expr: &ast::Expr) -> Option<String> {
-        match &expr.kind {
-            Ast::Str(text) => Some(text.clone()),
-            _ => {
-                self.error(Diagnostic::error("E0312", expr.span, "not a string literal", "expected \"...\""));
-                None
-            }
-        }
     }
 }

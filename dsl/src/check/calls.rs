@@ -1,18 +1,19 @@
 //! Calls inside expressions, and what all calls have in common.
 
-use std::ops::RangeInclusive;
+use scope_common::arith::Alu;
 
-use scope_common::plan::MAX_STRING;
-
-use crate::ast::{self, Name};
+use crate::ast::{self, ExprKind as Ast, Name};
+use crate::builtins::Builtin;
 use crate::checked::{Expr, ExprKind};
+use crate::ctypes::CType;
 use crate::diagnostic::Diagnostic;
 use crate::functions::{Function, Role, Row, TABLE};
-use crate::limits::DEFAULT_STRING;
+use crate::limits::STACK_DEPTH;
 use crate::source::Span;
-use crate::types::{Space, Type};
+use crate::types::{Named, Space, Stack, StackMode, Type};
 
 use super::Checker;
+use super::operators::{alu, int};
 
 impl Checker<'_> {
     pub(super) fn unknown_function(&mut self, name: &Name) {
@@ -21,6 +22,11 @@ impl Checker<'_> {
             let label = "it can't be called here";
             let error = Diagnostic::error("E0314", name.span, title, label);
             self.error(error.help("call it as an argument of `printf`, `print` or a field of `emit`: it runs when the record is printed"));
+            return;
+        }
+        if let Some((_, reason, way)) = REFUSED.iter().find(|(refused, ..)| *refused == name.text) {
+            let error = Diagnostic::error("E0338", name.span, format!("`{}` is not there: {reason}", name.text), "bpftrace has it");
+            self.error(error.help(*way));
             return;
         }
         let names = TABLE.iter().map(|row| row.name).chain(self.functions.keys().map(String::as_str));
@@ -39,37 +45,20 @@ impl Checker<'_> {
         None
     }
 
-    /// Checks that an argument is a number known when the script is compiled.
-    pub(super) fn constant(&mut self, expr: &ast::Expr, range: RangeInclusive<u64>) -> Option<u64> {
-        let value = self.expr(expr)?;
-        match value.kind {
-            ExprKind::Int(value) if range.contains(&value) => Some(value),
-            _ => {
-                let label = format!("expected a literal from {} to {}", range.start(), range.end());
-                self.error(Diagnostic::error("E0316", expr.span, "not such a number", label));
-                None
-            }
-        }
-    }
-
     pub(super) fn call(&mut self, name: &Name, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         let Some(row) = Row::named(&name.text) else {
             self.unknown_function(name);
             return None;
         };
         self.arity(row, arguments.len(), span)?;
-        match (row.role, row.function) {
-            (Role::Value, Function::Str) => self.str(arguments, span),
-            (Role::Value, _) => {
-                let number = self.number(&arguments[0])?;
-                Some(Expr { kind: ExprKind::As(Box::new(number)), ty: Type::Syscall, span })
-            }
-            (Role::Aggregation, _) => {
+        match row.role {
+            Role::Value => self.function(row, arguments, span),
+            Role::Aggregation => {
                 let title = format!("`{}` is no value", row.name);
                 self.error(Diagnostic::error("E0307", span, title, format!("expected `{}`", row.signature)));
                 None
             }
-            (Role::Action, _) => {
+            Role::Action => {
                 let title = format!("`{}` has no value", row.name);
                 self.error(Diagnostic::error("E0307", span, title, "it can only stand as a statement"));
                 None
@@ -77,37 +66,277 @@ impl Checker<'_> {
         }
     }
 
-    fn str(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
-        let max = match arguments.get(1) {
-            Some(max) => self.constant(max, 1..=MAX_STRING as u64)? as usize,
-            None => DEFAULT_STRING,
-        };
-        if let ast::ExprKind::Var(name) = &arguments[0].kind
-            && let Some(text) = self.parameter(name)
-        {
-            let text = ast::Expr { kind: ast::ExprKind::Str(text.to_owned()), span };
-            return self.expr(&text);
-        }
-        let address = self.expr(&arguments[0])?;
-        match address.ty {
-            // The text of a field or the name of a task is no address: it is there already.
-            Type::Text { .. } => Some(address),
-            Type::Int { .. } | Type::Pointer(_) if self.in_userspace() => {
-                let title = "there is no process to read from";
-                let label = "BEGIN, END and interval run in scope itself";
-                self.error(Diagnostic::error("E0317", span, title, label));
-                None
+    fn function(&mut self, row: &Row, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
+        match row.function {
+            Function::Str => self.str(arguments, span),
+            Function::Buf => self.buf(arguments, span),
+            Function::Strncmp => self.compare(arguments, true, span),
+            Function::Memcmp => self.compare(arguments, false, span),
+            Function::Strstr => self.search(arguments, span),
+            Function::Strcontains => {
+                let found = self.search(arguments, span)?;
+                Some(alu(Alu::GeS, found, int(0, Type::SIGNED, span), Type::Bool, span))
             }
-            Type::Int { .. } => {
-                let address = Expr { ty: Type::Pointer(Space::User), ..address };
-                Some(Expr { kind: ExprKind::Str { address: Box::new(address), max }, ty: Type::text(max), span })
+            Function::Strlen => self.strlen(&arguments[0], span),
+            Function::Strcap => {
+                let text = self.text(&arguments[0])?;
+                Some(int(text.ty.size() as u64, Type::UNSIGNED, span))
             }
-            Type::Pointer(_) => Some(Expr { kind: ExprKind::Str { address: Box::new(address), max }, ty: Type::text(max), span }),
-            _ => {
-                let label = format!("this is {}", address.ty.describe());
-                self.error(Diagnostic::error("E0318", address.span, "not an address", label));
-                None
+            Function::Delete => self.delete(arguments, span),
+            Function::HasKey => self.has_key(arguments, span),
+            Function::Find => self.find(arguments, span),
+            Function::Len => self.len(&arguments[0], span),
+            Function::Quantile => self.quantile(arguments, span),
+            Function::Getopt => self.getopt(arguments, span),
+            Function::IsA => self.is_a(row.name, &arguments[0], span),
+            Function::Bswap => self.bswap(&arguments[0], span),
+            Function::Kptr => self.in_space(&arguments[0], Space::Kernel, span),
+            Function::Uptr => self.in_space(&arguments[0], Space::User, span),
+            Function::Nsecs => self.nsecs(arguments.first(), span),
+            Function::Pid => self.task_number(Builtin::Pid, "tgid", arguments.first(), span),
+            Function::Tid => self.task_number(Builtin::Tid, "pid", arguments.first(), span),
+            Function::Ppid => self.parent(arguments.first(), "tgid", span),
+            Function::Pcomm => self.parent(arguments.first(), "comm", span),
+            Function::Kstack | Function::Ustack => self.stack(row.function == Function::Ustack, arguments, span),
+            Function::SyscallName => self.shown_as(&arguments[0], Type::Named(Named::Syscall), span),
+            Function::SignalName => self.shown_as(&arguments[0], Type::Named(Named::Signal), span),
+            Function::Strerror => self.shown_as(&arguments[0], Type::Named(Named::Errno), span),
+            Function::Ksym => self.shown_as(&arguments[0], Type::Named(Named::KernelSymbol), span),
+            Function::CgroupPath => self.shown_as(&arguments[0], Type::Named(Named::Cgroup), span),
+            Function::Usym => self.usym(&arguments[0], span),
+            Function::Strftime => {
+                let format = self.literal_text(&arguments[0])?;
+                self.shown_as(&arguments[1], Type::Time(format.into()), span)
             }
+            Function::Ntop => self.ntop(arguments, span),
+            Function::Pton => self.pton(&arguments[0], span),
+            Function::Macaddr => self.macaddr(&arguments[0], span),
+            Function::Kaddr => {
+                let name = self.literal_text(&arguments[0])?;
+                let address = self.given.facts.kernel_address(&name);
+                self.found_fact(address, arguments[0].span, &format!("the kernel has no symbol `{name}`"))
+            }
+            Function::CgroupId => {
+                let path = self.literal_text(&arguments[0])?;
+                let id = self.given.facts.cgroup_id(&path);
+                self.found_fact(id, arguments[0].span, &format!("there is no cgroup at `{path}`"))
+            }
+            _ => unreachable!("the table's other functions are no values"),
         }
     }
+
+    fn found_fact(&mut self, fact: Option<u64>, span: Span, missing: &str) -> Option<Expr> {
+        if fact.is_none() {
+            self.error(Diagnostic::error("E0339", span, missing, "not found on this machine"));
+        }
+        Some(int(fact?, Type::UNSIGNED, span))
+    }
+
+    /// A number that is shown by something that userspace makes of it.
+    fn shown_as(&mut self, argument: &ast::Expr, ty: Type, span: Span) -> Option<Expr> {
+        let number = self.number(argument)?;
+        Some(Expr { kind: ExprKind::As(Box::new(number)), ty, span })
+    }
+
+    fn bswap(&mut self, argument: &ast::Expr, span: Span) -> Option<Expr> {
+        let number = self.number(argument)?;
+        let (Type::Int { bits, .. }, literal) = (&number.ty, matches!(number.kind, ExprKind::Int(_))) else { return None };
+        let bits = *bits;
+        if bits == 8 {
+            return Some(number);
+        }
+        let _ = literal;
+        let ty = Type::Int { bits, signed: false };
+        Some(alu(Alu::Swap, number, int(u64::from(bits), Type::UNSIGNED, span), ty, span))
+    }
+
+    fn in_space(&mut self, argument: &ast::Expr, space: Space, span: Span) -> Option<Expr> {
+        let value = self.expr(argument)?;
+        let to = match value.ty {
+            Type::Pointer { to, .. } => to,
+            Type::Int { .. } => None,
+            _ => {
+                let label = format!("this is {}", value.ty.describe());
+                self.error(Diagnostic::error("E0318", value.span, "not an address", label));
+                return None;
+            }
+        };
+        Some(Expr { kind: ExprKind::As(Box::new(value)), ty: Type::Pointer { to, space }, span })
+    }
+
+    /// A bare name as an argument: `nsecs(boot)`.
+    fn keyword<'e>(&mut self, argument: &'e ast::Expr, names: &[&str]) -> Option<&'e str> {
+        if let Ast::Ident(name) = &argument.kind
+            && names.contains(&name.as_str())
+        {
+            return Some(name);
+        }
+        let expected = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        self.error(Diagnostic::error("E0316", argument.span, "not one of the words that can stand here", format!("expected {expected}")));
+        None
+    }
+
+    fn nsecs(&mut self, clock: Option<&ast::Expr>, span: Span) -> Option<Expr> {
+        let clock = match clock {
+            Some(clock) => self.keyword(clock, &["boot", "monotonic", "tai", "sw_tai"])?,
+            None => "boot",
+        };
+        let builtin = match clock {
+            "monotonic" => Builtin::NsecsMonotonic,
+            "tai" | "sw_tai" => Builtin::NsecsTai,
+            _ => Builtin::Nsecs,
+        };
+        Some(Expr { kind: ExprKind::Builtin(builtin), ty: Type::UNSIGNED, span })
+    }
+
+    /// `pid(curr_ns)`, `tid(init)`: the number in scope's own namespace of processes, or in the first.
+    fn task_number(&mut self, builtin: Builtin, member: &str, namespace: Option<&ast::Expr>, span: Span) -> Option<Expr> {
+        let namespace = match namespace {
+            Some(namespace) => self.keyword(namespace, &["curr_ns", "init"])?,
+            None => "init",
+        };
+        let level = self.given.facts.pid_level();
+        if namespace == "init" || level == 0 || self.in_userspace() {
+            return Some(Expr { kind: ExprKind::Builtin(builtin), ty: builtin.ty(), span });
+        }
+        // task->thread_pid->numbers[level].nr, of the group's leader for the process.
+        let path: &[&str] = if member == "tgid" { &["group_leader", "thread_pid"] } else { &["thread_pid"] };
+        let pid = self.of_task(path, span)?;
+        let name = |text: &str| Name { text: text.to_owned(), span };
+        let Type::Pointer { to: Some(id), space } = pid.ty else { return None };
+        let (numbers, _) = self.find_member(id, &name("numbers"), span)?;
+        let CType::Array(element, _) = self.given.types.get(numbers.ty) else { return None };
+        let size = self.given.types.size_of(element)?;
+        let (nr, field) = self.find_member(element, &name("nr"), span)?;
+        let offset = numbers.bit_offset / 8 + level * size + field.offset;
+        self.read(pid, offset, nr.ty, space, span)
+    }
+
+    /// Something of the parent of a task.
+    fn parent(&mut self, task: Option<&ast::Expr>, member: &str, span: Span) -> Option<Expr> {
+        let name = |text: &str| Name { text: text.to_owned(), span };
+        let parent = match task {
+            Some(task) => {
+                let task = self.expr(task)?;
+                self.member_of(task, &name("real_parent"), span)?
+            }
+            None => self.of_task(&["real_parent"], span)?,
+        };
+        self.member_of(parent, &name(member), span)
+    }
+
+    /// `kstack(mode, depth)`.
+    pub(super) fn stack(&mut self, user: bool, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
+        let (mut mode, mut depth) = (self.given.config.stack_mode, STACK_DEPTH);
+        for (index, argument) in arguments.iter().enumerate() {
+            match &argument.kind {
+                Ast::Ident(_) if index == 0 => {
+                    let word = self.keyword(argument, &StackMode::NAMES.map(|(name, _)| name))?;
+                    mode = StackMode::NAMES.iter().find(|(name, _)| *name == word).map_or(mode, |(_, mode)| *mode);
+                    if mode == StackMode::BuildId {
+                        let error = Diagnostic::error("E0338", argument.span, "stacks by build id are not there yet", "");
+                        self.error(error.help("`raw` gives the addresses"));
+                        return None;
+                    }
+                }
+                _ => depth = self.constant(argument, 1..=STACK_DEPTH.into())? as u16,
+            }
+        }
+        if self.in_userspace() {
+            let title = "there is no stack here";
+            self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
+            return None;
+        }
+        Some(Expr { kind: ExprKind::Stack, ty: Type::Stack(Stack { user, mode, depth }), span })
+    }
+
+    /// `usym(address)`: the address with the process, which tells what it means.
+    fn usym(&mut self, argument: &ast::Expr, span: Span) -> Option<Expr> {
+        let address = self.number(argument)?;
+        let pid = Expr { kind: ExprKind::Builtin(Builtin::Pid), ty: Type::UNSIGNED, span };
+        Some(Expr { kind: ExprKind::Tuple(vec![address, pid]), ty: Type::UserSymbol, span })
+    }
+
+    /// `ntop(family, address)`.
+    fn ntop(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
+        let address = self.value(&arguments[arguments.len() - 1])?;
+        let bytes = self.bytes(&address.ty);
+        const INET: u64 = 2;
+        const INET6: u64 = 10;
+        let family = match arguments.len() {
+            2 => self.number(&arguments[0])?,
+            _ => int(if bytes == 16 { INET6 } else { INET }, Type::UNSIGNED, span),
+        };
+        let parts = match &address.ty {
+            ty if ty.is_number() => {
+                let zero = int(0, Type::UNSIGNED, span);
+                vec![family, self.as_number(address)?, zero]
+            }
+            Type::Memory(_) | Type::Text { .. } if matches!(bytes, 4 | 8 | 16) => {
+                let word = |offset| Self::part(address.clone(), crate::checked::Field { size: bytes.min(8) as u32, ..crate::checked::Field::word(offset) }, Type::UNSIGNED, span);
+                let second = if bytes == 16 { word(8) } else { int(0, Type::UNSIGNED, span) };
+                vec![family, word(0), second]
+            }
+            ty => {
+                let label = format!("this is {}", ty.describe());
+                let error = Diagnostic::error("E0318", address.span, "not an IP address", label);
+                self.error(error.help("expected an integer of 4 bytes, or an array of 4 or 16 bytes"));
+                return None;
+            }
+        };
+        Some(Expr { kind: ExprKind::Tuple(parts), ty: Type::Inet, span })
+    }
+
+    /// `pton("address")`: its bytes.
+    fn pton(&mut self, argument: &ast::Expr, span: Span) -> Option<Expr> {
+        let text = self.literal_text(argument)?;
+        let bytes = match text.parse::<std::net::IpAddr>() {
+            Ok(std::net::IpAddr::V4(address)) => address.octets().to_vec(),
+            Ok(std::net::IpAddr::V6(address)) => address.octets().to_vec(),
+            Err(_) => {
+                let title = format!("`{text}` is no IP address");
+                self.error(Diagnostic::error("E0316", argument.span, title, "expected \"127.0.0.1\" or \"::1\""));
+                return None;
+            }
+        };
+        let types = self.given.types;
+        let ty = self.type_of(types.array_of(types.int(1, false), bytes.len() as u32), Space::Kernel)?;
+        let words = bytes.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            int(u64::from_ne_bytes(word), Type::UNSIGNED, span)
+        });
+        Some(Expr { kind: ExprKind::Tuple(words.collect()), ty, span })
+    }
+
+    /// `macaddr(bytes)`.
+    fn macaddr(&mut self, argument: &ast::Expr, span: Span) -> Option<Expr> {
+        let value = self.value(argument)?;
+        let number = match (&value.ty, self.bytes(&value.ty)) {
+            (Type::Memory(_) | Type::Text { .. }, 6..=8) => {
+                let field = crate::checked::Field { size: 8, ..crate::checked::Field::word(0) };
+                Self::part(value, field, Type::UNSIGNED, span)
+            }
+            (Type::Int { .. }, _) => value,
+            (ty, _) => {
+                let error = Diagnostic::error("E0318", value.span, "not a hardware address", format!("this is {}", ty.describe()));
+                self.error(error.help("expected an array of 6 bytes"));
+                return None;
+            }
+        };
+        Some(Expr { kind: ExprKind::As(Box::new(number)), ty: Type::Mac, span })
+    }
 }
+
+/// Functions of bpftrace that are not there: why, and a way round.
+const REFUSED: [(&str, &str, &str); 9] = [
+    ("skboutput", "packets are not captured", "`tcpdump -w` writes them; `buf(...)` with `printf(\"%r\")` shows bytes"),
+    ("override", "it needs a kprobe with error injection", "probes of that kind come with a later version"),
+    ("write_user", "writing to a process's memory harms it", "a debugger does that"),
+    ("unwatch", "there are no watchpoints yet", "probes of that kind come with a later version"),
+    ("reg", "registers belong to probes that are not there yet", "`args` holds what a tracepoint gives"),
+    ("uaddr", "it needs probes on user code", "`usym(address)` shows a symbol"),
+    ("path", "the kernel allows it in few kinds of program only", "read the names of the dentries: `curtask->fs->pwd.dentry->d_name.name`"),
+    ("percpu_kaddr", "variables of each CPU are not read yet", "`kaddr(\"name\")` gives the address of others"),
+    ("socket_cookie", "it needs a socket as the program's context", "the address of the `struct sock` tells sockets apart"),
+];

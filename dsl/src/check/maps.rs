@@ -3,7 +3,8 @@
 use indexmap::IndexMap;
 
 use crate::ast;
-use crate::checked::{Map, Usage, Value, Wish};
+use crate::checked::{Aggregation, Map, Usage, Value, Wish};
+use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::Span;
 use crate::types::Type;
@@ -36,11 +37,17 @@ pub fn declare(script: &ast::Script, maps: &mut Maps, found: &mut Diagnostics) {
             found.push(Diagnostic::error("E0302", kind.span, title, label).suggest(&kind.text, names));
             continue;
         };
-        let (entries, span) = declaration.entries;
-        let Some(entries) = u32::try_from(entries).ok().filter(|entries| (1..=1 << 24).contains(entries)) else {
-            let title = format!("a map can't have {entries} entries");
-            found.push(Diagnostic::error("E0302", span, title, "expected 1 to 16777216"));
-            continue;
+        let entries = match declaration.entries {
+            None => None,
+            Some((entries, span)) => {
+                let known = u32::try_from(entries).ok().filter(|entries| (1..=1 << 24).contains(entries));
+                if known.is_none() {
+                    let title = format!("a map can't have {entries} entries");
+                    found.push(Diagnostic::error("E0302", span, title, "expected 1 to 16777216"));
+                    continue;
+                }
+                known
+            }
         };
         let known = maps.known(&declaration.map.text, declaration.map.span);
         maps.0[known].wish = Some(Wish { lru: *lru, entries });
@@ -68,6 +75,28 @@ impl Maps {
     /// Notes that a map's value is read.
     pub fn note_read(&mut self, map: usize, span: Span) {
         self.0[map].read.get_or_insert(span);
+    }
+
+    /// Finds a map's number, if it was met before.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.0.get_index_of(name)
+    }
+
+    /// Whether anything is known of a map's key.
+    pub fn has_key_types(&self, map: usize) -> bool {
+        self.0[map].key.is_some()
+    }
+
+    /// The types of a map's key and of what an entry stands for, as far as they are known.
+    pub fn entry_types(&self, map: usize) -> (Vec<Type>, Type) {
+        let known = &self.0[map];
+        let key = known.key.as_ref().map_or_else(Vec::new, |(key, _)| key.clone());
+        let value = match known.value.as_ref().map(|(value, _)| value) {
+            Some(Value::Plain(ty)) => ty.clone(),
+            Some(Value::Gathered { signed, .. }) => Type::Int { bits: 64, signed: *signed },
+            None => Type::SIGNED,
+        };
+        (key, value)
     }
 
     /// What a map holds, as far as it is known.
@@ -100,10 +129,9 @@ impl Maps {
         let (have, first) = known.value.get_or_insert_with(|| (value.clone(), span));
         let joined = match (&*have, &value) {
             (Value::Plain(have), Value::Plain(new)) if have.agrees(new) => Value::Plain(have.join(new)),
-            (Value::Sum { signed: have }, Value::Sum { signed: new }) => Value::Sum { signed: *have || *new },
-            (Value::Min { signed: have }, Value::Min { signed: new }) => Value::Min { signed: *have || *new },
-            (Value::Max { signed: have }, Value::Max { signed: new }) => Value::Max { signed: *have || *new },
-            (Value::Avg { signed: have }, Value::Avg { signed: new }) => Value::Avg { signed: *have || *new },
+            (Value::Gathered { kind, signed }, Value::Gathered { kind: new, signed: new_signed }) if kind == new => {
+                Value::Gathered { kind: *kind, signed: *signed || *new_signed }
+            }
             (have, new) if *have == *new => value,
             (have, new) => {
                 let title = format!("`{name}` is given two kinds of value");
@@ -116,7 +144,7 @@ impl Maps {
     }
 
     /// Makes the finished maps; says which are read but never written.
-    pub fn finish(self, found: &mut Diagnostics) -> IndexMap<String, Map> {
+    pub fn finish(self, config: &Config, found: &mut Diagnostics) -> IndexMap<String, Map> {
         let mut maps = IndexMap::new();
         let written = self.0.iter().filter(|(_, known)| known.value.is_some()).map(|(name, _)| name.clone());
         let written = written.collect::<Vec<_>>();
@@ -142,9 +170,13 @@ impl Maps {
             let adds_only = usage.in_kernel && !usage.kernel_beyond_adding && !usage.assigned_in_userspace;
             let value = match value {
                 // Numbers that the kernel only adds to are gathered per CPU, so that no addition is lost and none waits.
-                Value::Plain(Type::Int { signed }) if adds_only => Value::Sum { signed },
+                Value::Plain(Type::Int { signed, .. }) if adds_only => Value::Gathered { kind: Aggregation::Sum, signed },
                 value => value,
             };
+            if read.is_none() && !config.print_maps_on_exit && !found.any_error() {
+                let warning = Diagnostic::warning("W0004", span, format!("`{name}` is written and never shown"), "nothing prints or reads it");
+                found.push(warning.help("`print(...)` shows it; without `print_maps_on_exit = 0` it would be shown at the end"));
+            }
             maps.insert(name, Map { key, value, usage, wish, span });
         }
         maps
@@ -154,7 +186,7 @@ impl Maps {
 fn describe_key(key: &[Type]) -> String {
     match key {
         [] => "no key".to_owned(),
-        [only] => only.describe().to_owned(),
+        [only] => only.describe(),
         several => format!("[{}]", several.iter().map(Type::describe).collect::<Vec<_>>().join(", ")),
     }
 }

@@ -1,25 +1,41 @@
-//! Names and types: an [`ast::Script`] and its resolved probes to a [`checked::Script`].
+//! Names and types: an [`ast::Script`] and its resolved probes to a [`checked::Script`](crate::checked::Script).
 //!
 //! A clause is checked once for each of its sites, since what `args` holds differs. The whole script is checked again
 //! until the types of its maps and variables stop growing: a clause may read what a later one writes.
 
+mod actions;
+mod aggregations;
 mod arguments;
+mod builtins;
 mod calls;
+mod constants;
 mod expr;
+mod loops;
 mod maps;
+mod memory;
+mod operators;
+mod places;
+mod probe_args;
 mod statement;
+mod texts;
+mod variables;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
-use indexmap::IndexMap;
 use scope_common::plan::MAX_MAPS;
 
 use crate::ast;
 use crate::checked::{Action, Clause, Script};
+use crate::config::Config;
+use crate::ctypes::{TypeId, Types};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::facts::KernelFacts;
 use crate::resolve::{Probes, Site};
-use crate::types::Type;
+use crate::types::{Enum, Type};
+pub use arguments::is_apart;
 use maps::Maps;
+use variables::Scopes;
 
 /// What the checker must know of the run.
 #[derive(Clone, Debug, Default)]
@@ -28,36 +44,79 @@ pub struct Context {
     pub has_command: bool,
     /// What `$1`, `$2`, ... stand for.
     pub arguments: Vec<String>,
+    /// What the script's own options were given, by name.
+    pub options: BTreeMap<String, String>,
+    /// Whether functions may be used that do something to the machine.
+    pub may_harm: bool,
 }
 
-/// Checks a script. Gives `None` if an error was found; warnings are added all the same.
-pub fn check(script: &ast::Script, probes: &Probes, context: &Context, found: &mut Diagnostics) -> Option<Script> {
-    let functions = script_functions(script, found);
+/// An option that a script asks for by `getopt`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptOption {
+    /// Its name, without dashes.
+    pub name: String,
+    /// Its default, as it is written.
+    pub default: String,
+    /// What it is, for people.
+    pub summary: String,
+}
+
+/// What checking came to.
+pub struct Checked {
+    /// The script, if there was no error.
+    pub script: Option<Script>,
+    /// The options that it has.
+    pub options: Vec<ScriptOption>,
+}
+
+/// Everything that stays the same while a script is checked.
+pub struct Given<'a> {
+    /// The script.
+    pub script: &'a ast::Script,
+    /// Its probes.
+    pub probes: &'a Probes,
+    /// The run.
+    pub context: &'a Context,
+    /// The settings.
+    pub config: &'a Config,
+    /// The types of C.
+    pub types: &'a Types,
+    /// The machine.
+    pub facts: &'a dyn KernelFacts,
+}
+
+/// Checks a script; errors and warnings are added to what was found.
+pub fn check(given: &Given<'_>, found: &mut Diagnostics) -> Checked {
+    let functions = script_functions(given.script, found);
     let mut state = State::default();
-    maps::declare(script, &mut state.maps, found);
+    maps::declare(given.script, &mut state.maps, found);
     // Each pass joins at least one type further; types are few and only grow, so this ends. The bound is a net.
     for _ in 0..64 {
         let mut checker = Checker {
+            given,
             functions: &functions,
-            context,
             state: state.clone(),
             errors: Diagnostics::default(),
             actions: Vec::new(),
+            options: Vec::new(),
+            enums: HashMap::new(),
             clause: ClauseState::default(),
         };
-        let clauses = checker.script(script, probes);
-        if checker.state == state {
-            let Checker { errors, actions, state, .. } = checker;
-            errors.0.into_iter().for_each(|error| found.push(error));
-            let maps = state.maps.finish(found);
-            if maps.len() > MAX_MAPS {
-                let title = format!("the script has {} maps; the limit is {MAX_MAPS}", maps.len());
-                found.push(Diagnostic::error("E0402", maps[MAX_MAPS].span, title, "the first too many"));
-            }
-            let probes = probes.names.clone();
-            return (!found.any_error()).then_some(Script { maps, clauses, actions, probes });
+        let clauses = checker.script();
+        if checker.state != state {
+            state = checker.state;
+            continue;
         }
-        state = checker.state;
+        let Checker { errors, actions, state, options, .. } = checker;
+        errors.0.into_iter().for_each(|error| found.push(error));
+        let maps = state.maps.finish(given.config, found);
+        if maps.len() > MAX_MAPS {
+            let title = format!("the script has {} maps; the limit is {MAX_MAPS}", maps.len());
+            found.push(Diagnostic::error("E0402", maps[MAX_MAPS].span, title, "the first too many"));
+        }
+        let probes = given.probes.names.clone();
+        let script = (!found.any_error()).then_some(Script { maps, clauses, actions, probes });
+        return Checked { script, options };
     }
     unreachable!("the types of a script grow without end")
 }
@@ -85,16 +144,19 @@ fn script_functions(script: &ast::Script, found: &mut Diagnostics) -> HashMap<St
 #[derive(Clone, Debug, Default, PartialEq)]
 struct State {
     maps: Maps,
-    /// The scratch variables of each source clause.
-    variables: HashMap<usize, IndexMap<String, Type>>,
+    /// The scratch variables of each source clause, by number; the type of one that has no value yet is not known.
+    variables: HashMap<usize, Vec<Option<Type>>>,
 }
 
 struct Checker<'a> {
+    given: &'a Given<'a>,
     functions: &'a HashMap<String, ast::Function>,
-    context: &'a Context,
     state: State,
     errors: Diagnostics,
     actions: Vec<Action>,
+    options: Vec<ScriptOption>,
+    /// The enums that were met, so that all their values share one description.
+    enums: HashMap<TypeId, Rc<Enum>>,
     clause: ClauseState,
 }
 
@@ -103,13 +165,14 @@ struct Checker<'a> {
 struct ClauseState {
     source: usize,
     site: Option<Site>,
-    assigned: HashSet<String>,
+    scopes: Scopes,
 }
 
 impl Checker<'_> {
-    fn script(&mut self, script: &ast::Script, probes: &Probes) -> Vec<Clause> {
+    fn script(&mut self) -> Vec<Clause> {
         let mut clauses = Vec::new();
-        for (source, (clause, resolved)) in script.clauses.iter().zip(&probes.clauses).enumerate() {
+        let given = self.given;
+        for (source, (clause, resolved)) in given.script.clauses.iter().zip(&given.probes.clauses).enumerate() {
             for site in &resolved.sites {
                 clauses.push(self.clause(source, clause, site));
             }
@@ -118,11 +181,11 @@ impl Checker<'_> {
     }
 
     fn clause(&mut self, source: usize, clause: &ast::Clause, site: &Site) -> Clause {
-        self.clause = ClauseState { source, site: Some(site.clone()), assigned: HashSet::new() };
+        self.clause = ClauseState { source, site: Some(site.clone()), scopes: Scopes::default() };
         let predicate = clause.predicate.as_ref().and_then(|predicate| self.condition(predicate));
-        let mut body = Vec::new();
-        self.block(&clause.body, &mut body);
-        let variables = self.state.variables.get(&source).map_or_else(Vec::new, |names| names.values().cloned().collect());
+        let body = self.block(&clause.body);
+        let variables = self.state.variables.get(&source).cloned().unwrap_or_default();
+        let variables = variables.into_iter().map(|ty| ty.unwrap_or(Type::SIGNED)).collect();
         Clause { source, site: site.clone(), predicate, body, variables, span: clause.span }
     }
 

@@ -42,6 +42,16 @@ impl Builder {
         self.ops.push(Op::new(code, dst, a, b, off, imm));
     }
 
+    /// How many ops there are so far.
+    pub fn len(&self) -> usize {
+        self.ops.len()
+    }
+
+    /// The ops so far; targets of jumps are not in them yet.
+    pub fn ops(&self) -> &[Op] {
+        &self.ops
+    }
+
     /// Makes a label that is placed later.
     pub fn label(&mut self) -> Label {
         self.labels.push(None);
@@ -109,9 +119,15 @@ impl Builder {
     }
 
     /// Opens a map's entry; where that fails, counts the loss and goes to the label.
-    pub fn open(&mut self, slot: u8, swapped: bool, key: u32, loss: u32, otherwise: Label) {
+    pub fn open(&mut self, slot: u8, swapped: bool, key: u32, loss: u32, counted: u8, otherwise: Label) {
         self.jumps.push((self.ops.len(), otherwise));
-        self.op(Code::Open, 0, slot, swapped.into(), key, u64::from(loss) << 32);
+        self.op(Code::Open, counted, slot, swapped.into(), key, u64::from(loss) << 32);
+    }
+
+    /// Lays the next entry of a map in the frame; goes to the label if there is none.
+    pub fn next(&mut self, nesting: u8, off: u32, otherwise: Label) {
+        self.jumps.push((self.ops.len(), otherwise));
+        self.op(Code::Next, 0, 0, nesting, off, 0);
     }
 
     /// Adds constant data; gives its offset. The same data is kept once.
@@ -192,7 +208,7 @@ impl Builder {
             let to_end = self.ops[target as usize].code() == Code::End as u8;
             let op = &mut self.ops[at];
             match op.code() {
-                code if code == Code::Open as u8 || code == Code::Find as u8 => op.imm |= target,
+                code if code == Code::Open as u8 || code == Code::Find as u8 || code == Code::Next as u8 => op.imm |= target,
                 // To end at once is cheaper than to go and find the end.
                 code if code == Code::JumpIf as u8 && to_end => op.word |= u64::from(Op::TO_END) << 32,
                 _ => op.word |= target << 32,

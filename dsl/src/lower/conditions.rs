@@ -4,6 +4,7 @@ use scope_common::arith::Alu;
 use scope_common::plan::{Code, Op};
 
 use crate::checked::{Expr, ExprKind};
+use crate::types::Type;
 
 use super::Lowerer;
 use super::builder::{Label, Operand};
@@ -21,13 +22,13 @@ impl Lowerer<'_> {
             ExprKind::And(left, right) => self.both(left, right, when, label, first),
             // Not (both not).
             ExprKind::Or(left, right) => self.either(left, right, when, label, first),
-            ExprKind::SameText(left, right) if when => {
+            ExprKind::Same(left, right) if when => {
                 let differ = self.builder.label();
                 self.branch_unless_same(left, right, differ, first);
                 self.builder.jump(label);
                 self.builder.place(differ);
             }
-            ExprKind::SameText(left, right) => self.branch_unless_same(left, right, label, first),
+            ExprKind::Same(left, right) => self.branch_unless_same(left, right, label, first),
             ExprKind::Alu(alu, left, right) if alu.is_comparison() => {
                 let (left, right) = self.operands(left, right, first);
                 let alu = if when { *alu } else { opposite(*alu) };
@@ -69,28 +70,34 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Goes to a label if two texts differ.
+    /// Goes to a label if two areas differ.
     fn branch_unless_same(&mut self, left: &Expr, right: &Expr, label: Label, first: u8) {
+        /// Up to so many bytes of a literal, its words are compared one by one: cheaper than to lay it first.
+        const SHORT: usize = 32;
         match (&left.kind, &right.kind) {
-            (ExprKind::Text(left), ExprKind::Text(right)) => {
-                if left != right {
-                    self.builder.jump(label);
-                }
-            }
-            (ExprKind::Text(literal), _) => self.branch_unless_literal(right, literal, label, first),
-            (_, ExprKind::Text(literal)) => self.branch_unless_literal(left, literal, label, first),
+            (ExprKind::Text(literal), _) if literal.len() < SHORT => self.branch_unless_literal(right, literal, label, first),
+            (_, ExprKind::Text(literal)) if literal.len() < SHORT => self.branch_unless_literal(left, literal, label, first),
             _ => {
-                let size = left.ty.size().max(right.ty.size());
-                let mark = self.builder.mark();
-                let (one, other) = (self.text(left, size, first), self.text(right, size, first));
-                for at in (0..size as u32).step_by(8) {
-                    self.builder.op(Code::Load, first, 0, 0, one + at, 0);
-                    self.builder.op(Code::Load, first + 1, 0, 0, other + at, 0);
-                    self.builder.jump_if(Alu::Ne, first, Operand::Register(first + 1), label);
-                }
-                self.builder.release(mark);
+                self.compare(left, right, None, first);
+                self.builder.jump_if(Alu::Ne, first, Operand::Imm(0), label);
             }
         }
+    }
+
+    /// Computes the order of two areas into `dst`, of their first `len` bytes if that is given.
+    pub(super) fn compare(&mut self, left: &Expr, right: &Expr, len: Option<usize>, dst: u8) {
+        let ty = left.ty.join(&right.ty);
+        let mark = self.builder.mark();
+        let (one, other) = (self.area(left, &ty, dst), self.area(right, &ty, dst));
+        // A buffer's bytes stand behind their number.
+        let (skip, most) = match (&ty, len) {
+            (Type::Buffer { size }, Some(_)) => (8, size - 8),
+            _ => (0, ty.size()),
+        };
+        let len = len.unwrap_or(most).min(most);
+        let imm = u64::from(other + skip) | (len as u64) << 32;
+        self.builder.op(Code::Compare, dst, 0, 0, one + skip, imm);
+        self.builder.release(mark);
     }
 
     /// Goes to a label if a text is not this one: words are compared up to the literal's NUL.
@@ -101,7 +108,7 @@ impl Lowerer<'_> {
             return;
         }
         let mark = self.builder.mark();
-        let off = self.text(expr, size, first);
+        let off = self.area(expr, &expr.ty, first);
         let mut bytes = literal.as_bytes().to_vec();
         bytes.push(0);
         for (at, part) in bytes.chunks(8).enumerate() {
@@ -116,13 +123,6 @@ impl Lowerer<'_> {
             self.builder.jump_if(Alu::Ne, first, Operand::Imm(u64::from_ne_bytes(word)), label);
         }
         self.builder.release(mark);
-    }
-
-    /// Lays a text in an area of its own.
-    pub(super) fn text(&mut self, expr: &Expr, size: usize, first: u8) -> u32 {
-        let off = self.builder.keep(size, Self::needs_scratch(expr));
-        self.text_into(expr, off, size, first);
-        off
     }
 }
 

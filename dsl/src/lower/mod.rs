@@ -1,22 +1,27 @@
 //! Typed clauses to plans.
 
+mod areas;
 mod builder;
 mod conditions;
+mod cost;
+mod loops;
 mod probes;
 mod statements;
 mod storage;
-mod texts;
 mod words;
 
 use indexmap::IndexMap;
 use scope_common::plan::{MAP_SLOTS, MAX_DATA, MAX_FRAME, MAX_OPS};
 
-use crate::checked::{Script, Statement};
+use crate::checked::{Expr, ExprKind, Loop, Script, Statement};
+use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::facts::CompatFlag;
 use crate::program::{Clause, Map, Program};
 use crate::types::Type;
-use builder::Builder;
+use builder::{Builder, Label};
+pub use cost::KERNEL_ROUNDS;
+pub use storage::{QUANTILES_K, linear_buckets};
 
 /// What the plans are to hold that the script does not say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,10 +34,12 @@ pub struct Options {
     pub start: u64,
     /// How the kernel marks 32-bit system calls.
     pub compat: Option<CompatFlag>,
+    /// How many CPUs the machine can have.
+    pub cpus: u32,
 }
 
 /// Lowers a checked script; a clause past a limit is an error.
-pub fn lower(script: Script, options: Options, found: &mut Diagnostics) -> Program {
+pub fn lower(script: Script, config: &Config, options: Options, found: &mut Diagnostics) -> Program {
     let Script { maps, clauses, actions, probes } = script;
     let writers = |number: usize| {
         let kernel = clauses.iter().filter(|clause| !clause.site.in_userspace());
@@ -40,7 +47,7 @@ pub fn lower(script: Script, options: Options, found: &mut Diagnostics) -> Progr
     };
     let shared = (0..maps.len()).map(|number| writers(number) > 1).collect::<Vec<_>>();
     let maps = maps.into_iter().map(|(name, map)| {
-        let storage = storage::of(&map);
+        let storage = storage::of(&map, config);
         (name, Map { key: map.key, value: map.value, storage })
     });
     let maps = maps.collect::<IndexMap<_, _>>();
@@ -48,25 +55,40 @@ pub fn lower(script: Script, options: Options, found: &mut Diagnostics) -> Progr
         let mut lowerer = Lowerer {
             maps: &maps,
             shared: &shared,
+            config,
             options,
             site: &clause.site,
             builder: Builder::default(),
             variables: Vec::new(),
             member: None,
+            base: 0,
+            loops: Vec::new(),
+            problems: Vec::new(),
         };
         lowerer.clause(&clause);
+        lowerer.problems.drain(..).for_each(|problem| found.push(problem));
         let plan = lowerer.builder.finish();
-        let needs = [("ops", plan.ops.len(), MAX_OPS), ("bytes of constants", plan.data.len(), MAX_DATA), ("bytes of frame", plan.frame, MAX_FRAME), ("map slots", plan.slots.len(), MAP_SLOTS)];
+        let needs = [
+            ("ops", plan.ops.len(), MAX_OPS),
+            ("bytes of constants", plan.data.len(), MAX_DATA),
+            ("bytes of frame", plan.frame, MAX_FRAME),
+            ("map slots", plan.slots.len(), MAP_SLOTS),
+        ];
         for (what, need, limit) in needs {
             if need > limit {
                 let title = format!("this clause needs {need} {what}; the limit is {limit}");
                 found.push(Diagnostic::error("E0401", clause.span, title, "").help("split it into several clauses"));
             }
         }
+        if !clause.site.in_userspace()
+            && let Some(problem) = cost::check(&plan, clause.span)
+        {
+            found.push(problem);
+        }
         Clause { source: clause.source, site: clause.site, plan, span: clause.span }
     });
     let clauses = clauses.collect();
-    Program { clauses, maps, actions, probes }
+    Program { clauses, maps, actions, probes, config: config.clone() }
 }
 
 /// Whether statements write a map.
@@ -74,8 +96,24 @@ fn writes(statements: &[Statement], map: usize) -> bool {
     statements.iter().any(|statement| match statement {
         Statement::SetMap(place, _) | Statement::Add(place, _) | Statement::Aggregate(place, _) => place.map == map,
         Statement::If(_, then, otherwise) => writes(then, map) || writes(otherwise, map),
+        Statement::Loop(Loop { body, .. }) | Statement::Each { body, .. } => writes(body, map),
+        Statement::SetVariable(_, value) | Statement::Evaluate(value) => writes_in(value, map),
         _ => false,
     })
+}
+
+/// Whether a value writes a map on its way, as `@x++` does.
+fn writes_in(value: &Expr, map: usize) -> bool {
+    match &value.kind {
+        ExprKind::After(statements, value) => writes(statements, map) || writes_in(value, map),
+        ExprKind::Alu(_, left, right) | ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+            writes_in(left, map) || writes_in(right, map)
+        }
+        // Elsewhere it may hide deeper; to take it for a writer costs little.
+        ExprKind::Tuple(values) => values.iter().any(|value| writes_in(value, map)),
+        ExprKind::Choose(..) | ExprKind::As(_) | ExprKind::Not(_) => true,
+        _ => false,
+    }
 }
 
 /// The lowering of one clause.
@@ -83,23 +121,36 @@ struct Lowerer<'a> {
     maps: &'a IndexMap<String, Map>,
     /// For each map, whether several kernel programs write it.
     shared: &'a [bool],
+    config: &'a Config,
     options: Options,
     site: &'a crate::resolve::Site,
     builder: Builder,
     variables: Vec<Variable>,
     /// The register that holds the entry of a system call set's table.
     member: Option<u8>,
+    /// The first register that a statement may use: those below hold values of the expression around it.
+    base: u8,
+    /// The loops around, the innermost last.
+    loops: Vec<Around>,
+    problems: Vec<Diagnostic>,
+}
+
+/// Where a loop is left, and where its next round begins.
+#[derive(Clone, Copy)]
+struct Around {
+    leave: Label,
+    next: Label,
 }
 
 /// Where a scratch variable lives.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Variable {
     /// In a register.
     Register(u8),
     /// In the frame, at this offset.
     Frame(u32),
-    /// A text in the frame: offset and bytes.
-    Text(u32, usize),
+    /// An area in the frame: offset and type.
+    Area(u32, Type),
 }
 
 impl Lowerer<'_> {
@@ -116,55 +167,17 @@ impl Lowerer<'_> {
         self.builder.end();
     }
 
+    /// A variable is given a value in its block before it is read there, so none has to start as zero.
     fn place_variables(&mut self, clause: &crate::checked::Clause) {
-        for (number, ty) in clause.variables.iter().enumerate() {
-            let definite = assigned_first(&clause.body, number);
+        for ty in &clause.variables {
             let place = match ty {
-                Type::Text { size } => {
-                    let off = self.builder.keep(*size, true);
-                    if !definite {
-                        self.builder.zero(off, *size);
-                    }
-                    Variable::Text(off, *size)
-                }
+                ty if !ty.is_word() => Variable::Area(self.builder.keep(ty.size(), true), ty.clone()),
                 _ => match self.builder.variable_register() {
-                    Some(register) => {
-                        if !definite {
-                            self.builder.set(register, 0);
-                        }
-                        Variable::Register(register)
-                    }
-                    None => {
-                        let off = self.builder.keep(8, false);
-                        if !definite {
-                            self.builder.store_imm(off, 0);
-                        }
-                        Variable::Frame(off)
-                    }
+                    Some(register) => Variable::Register(register),
+                    None => Variable::Frame(self.builder.keep(8, false)),
                 },
             };
             self.variables.push(place);
         }
     }
-}
-
-/// Whether a variable's first mention is an assignment that always happens; if not, it must start as zero, since the
-/// machine, like the kernel's verifier, allows no read of what was never written.
-fn assigned_first(body: &[Statement], variable: usize) -> bool {
-    for statement in body {
-        match statement {
-            Statement::SetVariable(number, _) if *number == variable => return true,
-            Statement::If(_, then, otherwise) if mentions(then, variable) || mentions(otherwise, variable) => return false,
-            _ => {}
-        }
-    }
-    false
-}
-
-fn mentions(body: &[Statement], variable: usize) -> bool {
-    body.iter().any(|statement| match statement {
-        Statement::SetVariable(number, _) => *number == variable,
-        Statement::If(_, then, otherwise) => mentions(then, variable) || mentions(otherwise, variable),
-        _ => false,
-    })
 }

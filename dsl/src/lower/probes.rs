@@ -96,6 +96,13 @@ impl Lowerer<'_> {
                 self.builder.op(Code::Peek, dst, dst, size as u8, ARGUMENTS[index as usize], Space::Kernel as u64);
                 self.extend(dst, size, signed);
             }
+            Access::Address(offset) => {
+                self.builder.get(dst, Builtin::ContextAddress);
+                if offset > 0 {
+                    self.builder.alu(Alu::Add, dst, dst, Operand::Imm(offset.into()));
+                }
+            }
+            Access::Context => self.builder.get(dst, Builtin::ContextAddress),
             Access::Chars { .. } | Access::DataLocation(_) => unreachable!("texts are no words"),
         }
     }
@@ -154,7 +161,7 @@ impl Lowerer<'_> {
         }
     }
 
-    fn extend(&mut self, dst: u8, size: u32, signed: bool) {
+    pub(super) fn extend(&mut self, dst: u8, size: u32, signed: bool) {
         if signed && size < 8 {
             self.builder.alu(Alu::Sext, dst, dst, Operand::Imm(u64::from(size) * 8));
         }

@@ -1,15 +1,16 @@
 //! Statements: writing variables and maps, sending records.
 
-use scope_common::arith::{Alu, LOG2_BUCKETS};
+use scope_common::arith::{Alu, log2_buckets};
 use scope_common::machine::map_full;
-use scope_common::plan::{Code, Op};
+use scope_common::plan::{Code, Op, Series as By};
 use scope_common::record::HEADER;
-use scope_common::value::{BEST, BUCKETS, COUNT, TOTAL};
+use scope_common::value::{BEST, BUCKETS, COUNT, GREATEST, LEAST, SQUARES, TOTAL};
 
-use crate::checked::{Access, Expr, ExprKind, Place, Statement, Value};
-use crate::types::Type;
+use crate::check::is_apart;
+use crate::checked::{Aggregation, Expr, Place, Series, Statement, Value};
 
 use super::builder::{Label, Operand};
+use super::storage::QUANTILES_K;
 use super::{Lowerer, Variable};
 
 impl Lowerer<'_> {
@@ -21,18 +22,39 @@ impl Lowerer<'_> {
         }
     }
 
+    /// Runs statements inside an expression, with the registers from `first` on.
+    pub(super) fn within(&mut self, first: u8, statements: &[Statement]) {
+        let base = std::mem::replace(&mut self.base, first);
+        // Nothing inside an expression ends the clause.
+        let end = self.builder.label();
+        self.statements(statements, end);
+        self.builder.place(end);
+        self.base = base;
+    }
+
     fn statement(&mut self, statement: &Statement, end: Label) {
+        let base = self.base;
         match statement {
             Statement::SetVariable(number, value) => self.set_variable(*number, value),
             Statement::SetMap(place, value) => self.set_map(place, value),
             Statement::Add(place, amount) => self.add(place, amount),
             Statement::Aggregate(place, value) => self.aggregate(place, value.as_ref()),
-            Statement::Delete(place) => self.delete(place),
+            Statement::Evaluate(value) => {
+                if value.ty.is_word() {
+                    self.operand(value, base);
+                } else {
+                    self.area(value, &value.ty, base);
+                }
+            }
             Statement::Output(action, values) => self.output(*action, values),
+            Statement::Signal(number) => {
+                self.word(number, base);
+                self.builder.op(Code::Signal, 0, base, 0, 0, 0);
+            }
             Statement::Stop => self.builder.jump(end),
             Statement::If(condition, then, otherwise) => {
                 let (no, done) = (self.builder.label(), self.builder.label());
-                self.branch(condition, false, no, 0);
+                self.branch(condition, false, no, base);
                 self.statements(then, end);
                 if !otherwise.is_empty() {
                     self.builder.jump(done);
@@ -41,20 +63,32 @@ impl Lowerer<'_> {
                 self.statements(otherwise, end);
                 self.builder.place(done);
             }
+            Statement::Loop(looped) => self.rounds(looped, end),
+            Statement::Each { map, variable, body, .. } => self.each(*map, *variable, body, end),
+            Statement::Break | Statement::Continue => {
+                let around = *self.loops.last().expect("the checker lets them stand in loops only");
+                self.builder.jump(if matches!(statement, Statement::Break) { around.leave } else { around.next });
+            }
         }
     }
 
     fn set_variable(&mut self, number: usize, value: &Expr) {
-        match self.variables[number] {
+        let base = self.base;
+        match self.variables[number].clone() {
             Variable::Register(register) => {
-                let value = self.operand(value, 0);
+                let value = self.operand(value, base);
                 self.builder.alu(Alu::Mov, register, Op::NONE, value);
             }
             Variable::Frame(off) => {
-                let value = self.operand(value, 0);
+                let value = self.operand(value, base);
                 self.builder.store(off, value);
             }
-            Variable::Text(off, size) => self.text_into(value, off, size, 0),
+            // What is laid may be read of the variable itself.
+            Variable::Area(off, ty) if value.reads(number) => {
+                let from = self.area(value, &ty, base);
+                self.builder.op(Code::Copy, 0, 0, 0, off, u64::from(from) | (ty.size() as u64) << 32);
+            }
+            Variable::Area(off, ty) => self.lay(value, &ty, off, base),
         }
     }
 
@@ -63,8 +97,15 @@ impl Lowerer<'_> {
         let key = self.key(place, first);
         let (slot, swapped) = self.slot(place.map);
         let failed = self.builder.label();
-        self.builder.open(slot, swapped, key, map_full(place.map), failed);
+        let counted = self.counted(place.map);
+        self.builder.open(slot, swapped, key, map_full(place.map), counted, failed);
         failed
+    }
+
+    /// The number plus 1 of a map whose entries are counted in the kernel.
+    pub(super) fn counted(&self, map: usize) -> u8 {
+        let storage = &self.maps[map].storage;
+        if storage.counted { map as u8 + 1 } else { 0 }
     }
 
     /// Marks a scalar as set: its array has the entry whether or not it was written.
@@ -74,26 +115,24 @@ impl Lowerer<'_> {
         }
     }
 
-    fn set_word(&self, map: usize) -> Option<u32> {
+    pub(super) fn set_word(&self, map: usize) -> Option<u32> {
         let storage = &self.maps[map].storage;
         storage.kind.is_array().then(|| storage.value_size as u32 - 8)
     }
 
     fn set_map(&mut self, place: &Place, value: &Expr) {
-        let Value::Plain(ty) = &self.maps[place.map].value else {
-            unreachable!("an aggregation is not assigned")
-        };
-        if let Type::Text { size } = ty {
-            let size = *size;
-            let from = self.text(value, size, 0);
-            let failed = self.open(place, 0);
-            self.builder.op(Code::ValueIn, 0, 0, 0, 0, u64::from(from) | (size as u64) << 32);
+        let base = self.base;
+        let ty = self.maps[place.map].plain().clone();
+        if !ty.is_word() {
+            let from = self.area(value, &ty, base);
+            let failed = self.open(place, base);
+            self.builder.op(Code::ValueIn, 0, 0, 0, 0, u64::from(from) | (ty.size() as u64) << 32);
             self.mark_set(place.map);
             self.builder.place(failed);
             return;
         }
-        let value = self.operand(value, 0);
-        let failed = self.open(place, 1);
+        let value = self.operand(value, base);
+        let failed = self.open(place, base + 1);
         let (b, imm) = value.encode();
         self.builder.op(Code::ValueStore, 0, 0, b, TOTAL, imm);
         self.mark_set(place.map);
@@ -107,8 +146,9 @@ impl Lowerer<'_> {
     }
 
     fn add(&mut self, place: &Place, amount: &Expr) {
-        let amount = self.operand(amount, 0);
-        let failed = self.open(place, 1);
+        let base = self.base;
+        let amount = self.operand(amount, base);
+        let failed = self.open(place, base + 1);
         self.add_word(place.map, TOTAL, amount);
         self.mark_set(place.map);
         self.builder.place(failed);
@@ -120,98 +160,150 @@ impl Lowerer<'_> {
     }
 
     fn aggregate(&mut self, place: &Place, value: Option<&Expr>) {
-        let map = place.map;
-        let kind = self.maps[map].value.clone();
-        let value = value.map_or(Operand::Imm(1), |value| self.operand(value, 0));
-        if let Value::Min { .. } | Value::Max { .. } = kind {
-            // The op compares registers.
-            self.builder.alu(Alu::Mov, 0, Op::NONE, value);
+        let (map, base) = (place.map, self.base);
+        let Value::Gathered { kind, signed } = self.maps[map].value else {
+            unreachable!("a plain value is assigned")
+        };
+        let value = value.map_or(Operand::Imm(1), |value| self.operand(value, base));
+        let in_register = matches!(
+            kind,
+            Aggregation::Min | Aggregation::Max | Aggregation::Stats | Aggregation::Lhist { .. } | Aggregation::Tseries { .. }
+        );
+        if in_register {
+            self.builder.alu(Alu::Mov, base, Op::NONE, value);
         }
-        if kind == Value::Hist {
-            let register = match value {
-                Operand::Register(register) => register,
-                Operand::Builtin(builtin) => Op::builtin(builtin),
-                Operand::Imm(number) => {
-                    self.builder.set(0, number);
-                    0
-                }
+        let value = if in_register { Operand::Register(base) } else { value };
+        let k = match kind {
+            Aggregation::Hist { k } => Some(u64::from(k)),
+            Aggregation::Quantiles => Some(QUANTILES_K),
+            _ => None,
+        };
+        if let Some(k) = k {
+            let register = self.register(value, base);
+            self.builder.alu(Alu::Log2, base, register, Operand::Imm(k));
+        }
+        if let Aggregation::Lhist { min, max, step } = kind {
+            self.linear_bucket(base, min, max, step, signed);
+        }
+        let failed = self.open(place, base + 1);
+        let bump = |lowerer: &mut Self, buckets: usize| {
+            let off = BUCKETS | (buckets as u32 - 1) << 16;
+            let atomic = lowerer.atomic(map);
+            lowerer.builder.op(Code::ValueBump, atomic, base, Op::IMM, off, 1);
+        };
+        let best = |lowerer: &mut Self, off: u32, greater: bool| {
+            let alu = match (greater, signed) {
+                (false, true) => Alu::LtS,
+                (false, false) => Alu::LtU,
+                (true, true) => Alu::GtS,
+                (true, false) => Alu::GtU,
             };
-            self.builder.alu(Alu::Log2, 0, register, Operand::Imm(0));
-        }
-        let failed = self.open(place, 1);
+            lowerer.builder.op(Code::ValueBest, alu as u8, base, 0, off, 0);
+        };
         match kind {
-            Value::Avg { .. } => {
+            Aggregation::Count | Aggregation::Sum => self.add_word(map, TOTAL, value),
+            Aggregation::Avg => {
                 self.add_word(map, COUNT, Operand::Imm(1));
                 self.add_word(map, TOTAL, value);
             }
-            Value::Min { signed } => {
-                let alu = if signed { Alu::LtS } else { Alu::LtU };
-                self.builder.op(Code::ValueBest, alu as u8, 0, 0, BEST, 0);
+            Aggregation::Min => best(self, BEST, false),
+            Aggregation::Max => best(self, BEST, true),
+            Aggregation::Stats => {
+                self.add_word(map, COUNT, Operand::Imm(1));
+                self.add_word(map, TOTAL, value);
+                best(self, LEAST, false);
+                best(self, GREATEST, true);
+                let atomic = self.atomic(map);
+                self.builder.op(Code::ValueSquare, signed.into(), base, atomic, SQUARES, 0);
             }
-            Value::Max { signed } => {
-                let alu = if signed { Alu::GtS } else { Alu::GtU };
-                self.builder.op(Code::ValueBest, alu as u8, 0, 0, BEST, 0);
+            Aggregation::Hist { .. } | Aggregation::Quantiles => bump(self, log2_buckets(k.unwrap_or(0))),
+            Aggregation::Lhist { min, max, step } => bump(self, super::storage::linear_buckets(min, max, step)),
+            Aggregation::Tseries { interval, number, by } => {
+                let by = match by {
+                    Series::Last => By::Last,
+                    Series::Avg => By::Avg,
+                    Series::Max => By::Max,
+                    Series::Min => By::Min,
+                    Series::Sum => By::Sum,
+                };
+                let off = number | (by as u32) << 16;
+                self.builder.op(Code::ValueSeries, signed.into(), base, 0, off, interval);
             }
-            Value::Hist => {
-                let off = BUCKETS | (LOG2_BUCKETS as u32 - 1) << 16;
-                self.builder.op(Code::ValueBump, self.atomic(map), 0, Op::IMM, off, 1);
-            }
-            _ => self.add_word(map, TOTAL, value),
         }
         self.mark_set(map);
         self.builder.place(failed);
     }
 
-    fn delete(&mut self, place: &Place) {
-        let key = self.key(place, 0);
-        let (slot, swapped) = self.slot(place.map);
-        // Userspace deletes an array's entry like any other.
-        let Some(set) = self.set_word(place.map).filter(|_| !self.site.in_userspace()) else {
-            self.builder.op(Code::Delete, 0, slot, 0, key, 0);
-            return;
-        };
-        let none = self.builder.label();
-        self.builder.find(slot, swapped, key, none);
-        for off in (0..=set).step_by(8) {
-            self.builder.op(Code::ValueStore, 0, 0, Op::IMM, off, 0);
+    /// An operand as what stands left of an operation.
+    fn register(&mut self, value: Operand, scratch: u8) -> u8 {
+        match value {
+            Operand::Register(register) => register,
+            Operand::Builtin(builtin) => Op::builtin(builtin),
+            Operand::Imm(number) => {
+                self.builder.set(scratch, number);
+                scratch
+            }
         }
-        self.builder.place(none);
+    }
+
+    /// Turns the number in a register into its bucket: 0 below the least, 1 and so on inside, and one for all above.
+    fn linear_bucket(&mut self, register: u8, min: i64, max: i64, step: u64, signed: bool) {
+        let (below, above, done) = (self.builder.label(), self.builder.label(), self.builder.label());
+        let (less, more) = if signed { (Alu::LtS, Alu::GtS) } else { (Alu::LtU, Alu::GtU) };
+        // An unsigned number is below a negative bound never, above it always.
+        if signed || min > 0 {
+            self.builder.jump_if(less, register, Operand::Imm(min as u64), below);
+        }
+        let last = super::storage::linear_buckets(min, max, step) as u64 - 1;
+        if signed || max >= 0 {
+            self.builder.jump_if(more, register, Operand::Imm(max as u64), above);
+        }
+        if min != 0 {
+            self.builder.alu(Alu::Sub, register, register, Operand::Imm(min as u64));
+        }
+        if step > 1 {
+            self.builder.alu(Alu::DivU, register, register, Operand::Imm(step));
+        }
+        self.builder.alu(Alu::Add, register, register, Operand::Imm(1));
+        self.builder.jump(done);
+        self.builder.place(below);
+        self.builder.set(register, 0);
+        self.builder.jump(done);
+        self.builder.place(above);
+        self.builder.set(register, last);
+        self.builder.place(done);
     }
 
     /// Builds a record and sends it: the action's number, the values, then the texts that were read from memory.
     fn output(&mut self, action: usize, values: &[Expr]) {
-        let apart = |value: &Expr| matches!(value.kind, ExprKind::Str { .. } | ExprKind::Access(Access::DataLocation(_)));
-        let fixed = |value: &Expr| if apart(value) { 8 } else { value.ty.size() };
+        let fixed = |value: &Expr| if is_apart(value) { 8 } else { value.ty.size() };
         let fixed_len = HEADER + values.iter().map(fixed).sum::<usize>();
-        let texts = values.iter().filter(|value| apart(value)).map(|value| value.ty.size()).sum::<usize>();
+        let texts = values.iter().filter(|value| is_apart(value)).map(|value| value.ty.size()).sum::<usize>();
         let in_scratch = values.iter().any(Self::needs_scratch);
         let record = self.builder.keep(fixed_len + texts, in_scratch);
         self.builder.store_imm(record, action as u64);
-        const CURSOR: u8 = 0;
-        const FIRST: u8 = 1;
+        let (cursor, first) = (self.base, self.base + 1);
         if texts > 0 {
-            self.builder.set(CURSOR, fixed_len as u64);
+            self.builder.set(cursor, fixed_len as u64);
         }
         let mut off = record + HEADER as u32;
         for value in values {
-            if apart(value) {
-                let (address, len, place) = (FIRST, FIRST + 1, FIRST + 2);
-                let (max, space) = self.read_text(value, address);
-                let imm = max as u64 | (space as u64) << 32;
-                self.builder.op(Code::Str, len, address, CURSOR, record, imm);
+            let mark = self.builder.mark();
+            if is_apart(value) {
+                let (address, len, place) = (first, first + 1, first + 2);
+                let text = self.read_text(value, address);
+                self.read_string(&text, len, address, cursor, record);
                 self.builder.alu(Alu::Shl, place, len, Operand::Imm(32));
-                self.builder.alu(Alu::Or, place, place, Operand::Register(CURSOR));
+                self.builder.alu(Alu::Or, place, place, Operand::Register(cursor));
                 self.builder.store(off, Operand::Register(place));
-                self.builder.alu(Alu::Add, CURSOR, CURSOR, Operand::Register(len));
-            } else if value.ty.is_word() {
-                let value = self.operand(value, FIRST);
-                self.builder.store(off, value);
+                self.builder.alu(Alu::Add, cursor, cursor, Operand::Register(len));
             } else {
-                self.text_into(value, off, value.ty.size(), FIRST);
+                self.lay(value, &value.ty, off, first);
             }
+            self.builder.release(mark);
             off += fixed(value) as u32;
         }
-        let len = if texts > 0 { Operand::Register(CURSOR) } else { Operand::Imm(fixed_len as u64) };
+        let len = if texts > 0 { Operand::Register(cursor) } else { Operand::Imm(fixed_len as u64) };
         let (b, imm) = len.encode();
         self.builder.op(Code::Emit, 0, 0, b, record, imm);
     }

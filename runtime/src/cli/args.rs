@@ -1,9 +1,10 @@
 //! The command line's options, as data.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::output::Format;
 
@@ -15,6 +16,21 @@ Examples:
   scope -f json syscount                              one JSON object per line
   scope latency -- make                               how long the system calls take while `make` runs
   scope -l 'tracepoint:sched:*'                       which probes there are";
+
+/// A stage of the compiler, for `-d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Stage {
+    /// What was written, macros in place
+    Ast,
+    /// What it means: names resolved, types known
+    Checked,
+    /// What the machine is to do
+    Plan,
+    /// What the kernel made of it
+    Kernel,
+    /// The plan and what the kernel made of it
+    All,
+}
 
 /// A scriptable tracer for Linux: sees what a live system does.
 #[derive(Debug, Parser)]
@@ -60,9 +76,21 @@ pub struct Args {
     #[arg(short, long)]
     pub verbose: bool,
 
-    /// Shows what the script was compiled to, and what the kernel made of it
-    #[arg(short, long)]
-    pub debug: bool,
+    /// Shows what a stage of the compiler made of the script, or all of them
+    #[arg(short, long, value_name = "STAGE", value_enum, num_args = 0..=1, default_missing_value = "all")]
+    pub debug: Option<Stage>,
+
+    /// Changes a setting, as `config = { name = value }` in the script does
+    #[arg(long = "config", value_name = "NAME=VALUE")]
+    pub settings: Vec<String>,
+
+    /// Allows functions that do something to the machine: system, signal
+    #[arg(long = "unsafe")]
+    pub may_harm: bool,
+
+    /// The script's own options, `--name=value`: taken out before the others are read
+    #[arg(skip)]
+    pub options: BTreeMap<String, String>,
 
     /// Lists the probes that match a pattern
     #[arg(short, long, value_name = "PATTERN", num_args = 0..=1, default_missing_value = "*")]
@@ -79,4 +107,31 @@ pub struct Args {
     /// Prints help; behind a script's name, the script's
     #[arg(short, long)]
     pub help: bool,
+}
+
+impl Args {
+    /// Reads the command line. Long options that scope does not have are the script's own.
+    #[must_use]
+    pub fn read() -> Args {
+        let command = Args::command();
+        let known = |name: &str| command.get_arguments().any(|argument| argument.get_long() == Some(name));
+        let mut options = BTreeMap::new();
+        let mut ours = Vec::new();
+        let mut words = std::env::args_os();
+        while let Some(word) = words.next() {
+            if word == "--" {
+                ours.push(word);
+                ours.extend(words);
+                break;
+            }
+            let text = word.to_string_lossy().into_owned();
+            match text.strip_prefix("--").map(|option| option.split_once('=').unwrap_or((option, ""))) {
+                Some((name, value)) if !name.is_empty() && !known(name) => {
+                    options.insert(name.to_owned(), value.to_owned());
+                }
+                _ => ours.push(word),
+            }
+        }
+        Args { options, ..Args::parse_from(ours) }
+    }
 }

@@ -4,16 +4,20 @@ mod args;
 mod bundled;
 mod list;
 pub mod render;
+mod script;
+mod show;
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::FromRawFd;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
+use scope_dsl::config::{self, Config, Refused};
 use scope_dsl::diagnostic::{Diagnostic, Severity, nearest};
+use scope_dsl::program::Program;
 use scope_dsl::source::Source;
 use scope_dsl::{Compiled, Options};
 
@@ -24,7 +28,7 @@ use crate::load::LoadError;
 use crate::output::{self, Sink};
 use crate::script::Functions;
 use crate::session::{Built, Ends, TraceError};
-use args::Args;
+use args::{Args, Stage};
 
 /// How the process fails: a message, and whose fault it is.
 enum Failure {
@@ -39,7 +43,7 @@ enum Failure {
 /// Runs the command line.
 #[must_use]
 pub fn main() -> ExitCode {
-    match run(&Args::parse()) {
+    match run(&Args::read()) {
         Ok(status) => ExitCode::from(status),
         Err(Failure::Silent) => ExitCode::SUCCESS,
         Err(Failure::Mistake(message)) => {
@@ -78,7 +82,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(pattern) = &args.list {
         return list(tracefs, pattern);
     }
-    let Some(source) = source(args)? else {
+    let Some(mut source) = script::source(args)? else {
         let help = Args::command().render_help();
         if args.help {
             written(write!(io::stdout(), "{help}"))?;
@@ -86,19 +90,15 @@ fn run(args: &Args) -> Result<u8, Failure> {
         }
         return Err(Failure::Mistake(format!("error: nothing to run: give `-e PROGRAM`, a script file or a bundled script\n\n{help}")));
     };
-    if args.help {
-        written(io::stdout().write_all(script_help(args, &source).as_bytes()))?;
-        return Ok(0);
-    }
     if let Some(pid) = args.pid {
         process::check(pid).map_err(mistake)?;
     }
-    if needs_kernel(&source.text) {
+    if !args.help && needs_kernel(&source) {
         check_capabilities()?;
     }
     let command = command(args)?;
     let started = match &command {
-        Some(command) if !args.dry_run => {
+        Some(command) if !args.dry_run && !args.help => {
             let held = Started::hold(command);
             Some(held.map_err(|error| failure(format!("starting {}: {error}", command[0].display())))?)
         }
@@ -112,19 +112,79 @@ fn run(args: &Args) -> Result<u8, Failure> {
         start: process::boot_nanos(),
         // With `-e` there is no script to name: the first word is an argument already.
         arguments: args.script.iter().filter(|_| args.program.is_some()).chain(&args.arguments).cloned().collect(),
+        options: args.options.clone(),
+        settings: settings(args)?,
+        may_harm: args.may_harm,
+        show_checked: args.debug == Some(Stage::Checked),
     };
-    let Compiled { program, functions, diagnostics } = scope_dsl::compile(&source.text, &facts, options);
-    let program = report(args, &source, &diagnostics, program)?;
-    let functions = Functions::compile(&source.text, &functions)
+    let compiled = scope_dsl::compile(&mut source, &script::Files, &facts, options);
+    if args.help {
+        written(io::stdout().write_all(script::help(args, &source, &compiled.options).as_bytes()))?;
+        return Ok(0);
+    }
+    unknown_option(args, &compiled)?;
+    if let Some(stage) = args.debug {
+        written(show::compiled(&compiled, stage))?;
+    }
+    let program = report(args, &source, &compiled.diagnostics, compiled.program)?;
+    let functions = Functions::compile(&source, &compiled.script.functions)
         .map_err(|error| Failure::Mistake(render::render(&source, &[error], colour())))?;
-    let built = Built::new(program, functions, sink(args)?).map_err(|error| explain(&error, args))?;
-    if args.debug || args.verbose {
-        written(describe(&built, args))?;
+    let sink = sink(args, &program)?;
+    let mut built = Built::new(program, source, functions, sink).map_err(|error| explain(&error, args))?;
+    if args.verbose {
+        built.be_verbose();
+    }
+    if args.verbose || matches!(args.debug, Some(Stage::Plan | Stage::Kernel | Stage::All)) {
+        written(show::built(&built, args.debug))?;
     }
     if args.dry_run {
         return Ok(0);
     }
     trace(args, built, started, tracefs.as_ref().ok())
+}
+
+/// The settings from outside the script: those of the environment, then those of the command line.
+fn settings(args: &Args) -> Result<Vec<(String, String)>, Failure> {
+    let mut settings = Vec::new();
+    for row in config::TABLE {
+        for prefix in ["BPFTRACE_", "SCOPE_"] {
+            let name = format!("{prefix}{}", row.name.to_ascii_uppercase());
+            if let Ok(value) = std::env::var(&name) {
+                settings.push((name, row.name.to_owned(), value));
+            }
+        }
+    }
+    for setting in &args.settings {
+        let (name, value) = setting.split_once('=').ok_or_else(|| mistake(format!("`--config {setting}`: expected NAME=VALUE")))?;
+        settings.push((format!("--config {name}"), name.trim().to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut trial = Config::default();
+    for (from, name, value) in &settings {
+        trial.set(name, value).map_err(|refused| match refused {
+            Refused::Unknown => {
+                let near = nearest(name, config::TABLE.iter().map(|row| row.name));
+                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                mistake(format!("{from}: there is no setting `{name}`{near}"))
+            }
+            Refused::Value(values) => mistake(format!("{from}: `{name}` can't be `{value}`; expected {values}")),
+        })?;
+    }
+    Ok(settings.into_iter().map(|(_, name, value)| (name, value)).collect())
+}
+
+/// Refuses an option that neither scope nor the script has.
+fn unknown_option(args: &Args, compiled: &Compiled) -> Result<(), Failure> {
+    let own = |name: &str| compiled.options.iter().any(|option| option.name == name);
+    // Where the script is wrong, not all its options are known.
+    if compiled.program.is_none() {
+        return Ok(());
+    }
+    let Some(name) = args.options.keys().find(|name| !own(name)) else { return Ok(()) };
+    let command = Args::command();
+    let known = command.get_arguments().filter_map(|argument| argument.get_long());
+    let near = nearest(name, known.chain(compiled.options.iter().map(|option| option.name.as_str())));
+    let near = near.map(|near| format!("; did you mean `--{near}`?")).unwrap_or_default();
+    Err(mistake(format!("there is no option `--{name}`{near}\nhelp: `scope --help` lists the options, `scope SCRIPT --help` those of a script")))
 }
 
 /// Attaches, runs and ends a trace.
@@ -163,56 +223,9 @@ fn list(tracefs: io::Result<Tracefs>, pattern: &str) -> Result<u8, Failure> {
     }
 }
 
-/// Finds the script's text.
-fn source(args: &Args) -> Result<Option<Source>, Failure> {
-    if let Some(text) = &args.program {
-        return Ok(Some(Source { name: "-e".to_owned(), text: text.clone() }));
-    }
-    let Some(script) = &args.script else { return Ok(None) };
-    let path = Path::new(script);
-    let is_path = script.contains('/') || script.ends_with(".scope") || script == "-";
-    if !is_path && let Some(text) = bundled::find(script) {
-        return Ok(Some(Source { name: script.clone(), text: text.to_owned() }));
-    }
-    if !is_path && !path.exists() {
-        let names = bundled::SCRIPTS.map(|(name, _)| name);
-        let near = nearest(script, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        let bundled = names.join(", ");
-        return Err(mistake(format!("no script file and no bundled script is called `{script}`{near}\nhelp: bundled scripts are {bundled}")));
-    }
-    let bytes = if script == "-" { read_input() } else { fs::read(path) };
-    let bytes = bytes.map_err(|error| mistake(format!("can't read the script {script}: {}", reason(&error))))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-        mistake(format!("the script {script} is not UTF-8: see line {line}"))
-    })?;
-    Ok(Some(Source { name: script.clone(), text }))
-}
-
-fn read_input() -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut io::stdin(), &mut bytes)?;
-    Ok(bytes)
-}
-
-/// What went wrong with a file, without the number.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
-}
-
-fn script_help(args: &Args, source: &Source) -> String {
-    let mut help = bundled::help(&source.text);
-    help += &match &args.script {
-        Some(script) => format!("\nUsage: scope {script} [OPTIONS]\nOptions: as in `scope --help`; -p PID watches one process, -f json prints JSON\n"),
-        None => Args::command().render_help().to_string(),
-    };
-    help
-}
-
 /// Whether a script has a clause that runs in the kernel; one that can't be parsed has none.
-fn needs_kernel(text: &str) -> bool {
-    let Ok(script) = scope_dsl::parse(text) else { return false };
+fn needs_kernel(source: &Source) -> bool {
+    let script = scope_dsl::parse(&source.files()[0].text, 0).script;
     let userspace = |point: &str| matches!(point, "BEGIN" | "begin" | "END" | "end") || point.starts_with("interval:") || point.starts_with("i:");
     script.clauses.iter().flat_map(|clause| &clause.points).any(|point| !userspace(&point.text))
 }
@@ -279,48 +292,17 @@ fn colour() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-fn sink(args: &Args) -> Result<Box<dyn Sink>, Failure> {
+fn sink(args: &Args, program: &Program) -> Result<Box<dyn Sink>, Failure> {
     let out: Box<dyn Write> = match &args.output {
         Some(path) => {
             let file = File::create(path);
-            Box::new(file.map_err(|error| mistake(format!("can't write {}: {}", path.display(), reason(&error))))?)
+            Box::new(file.map_err(|error| mistake(format!("can't write {}: {}", path.display(), script::reason(&error))))?)
         }
         // Not `io::stdout()`: it flushes at every newline.
         // SAFETY: standard output stays open for as long as the process lives.
         None => Box::new(unsafe { File::from_raw_fd(libc::STDOUT_FILENO) }),
     };
-    Ok(output::open(args.format, out))
-}
-
-/// Shows what the script was compiled to, on standard error.
-fn describe(built: &Built, args: &Args) -> io::Result<()> {
-    let mut out = io::stderr();
-    let infos = built.infos().collect::<std::collections::HashMap<_, _>>();
-    for (name, map) in &built.program().maps {
-        let storage = map.storage;
-        let place = if storage.in_kernel { "kernel" } else { "memory" };
-        let swapped = if storage.swapped { ", swapped" } else { "" };
-        writeln!(
-            out,
-            "map {name}: {:?} in {place}{swapped}, key {} bytes, value {} bytes, {} entries",
-            storage.kind, storage.key_size, storage.value_size, storage.entries
-        )?;
-    }
-    for (index, clause) in built.program().clauses.iter().enumerate() {
-        let way = crate::load::way(&clause.site);
-        writeln!(out, "clause {}: {way}; {} ops, {} bytes of frame", clause.source + 1, clause.plan.ops.len(), clause.plan.frame)?;
-        if args.debug {
-            write!(out, "{}", clause.plan)?;
-        }
-        if let Some(info) = infos.get(&index) {
-            writeln!(
-                out,
-                "  kernel: {} instructions specialised to {}, {} walked by the verifier, {} bytes of machine code",
-                built.instructions, info.specialised, info.verified, info.machine_code
-            )?;
-        }
-    }
-    Ok(())
+    Ok(output::open(args.format, program.config.json_key_lists, out))
 }
 
 /// Turns a failure into what a person can act on.

@@ -2,7 +2,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use scope_dsl::diagnostic::{Diagnostic, Severity};
-use scope_dsl::source::{Source, Span};
+use scope_dsl::source::{File, Source, Span};
 
 /// Renders diagnostics, one below the other.
 #[must_use]
@@ -18,24 +18,35 @@ fn page<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
         Severity::Warning => Level::WARNING,
     };
     let (span, label) = &diagnostic.primary;
-    let mut snippet = Snippet::source(&source.text).path(&source.name).fold(true);
-    let mut place = AnnotationKind::Primary.span(range(source, *span));
+    let (file, place) = source.locate(*span);
+    let mut place = AnnotationKind::Primary.span(range(file, place));
     if !label.is_empty() {
         place = place.label(label);
     }
-    snippet = snippet.annotation(place);
+    let mut snippet = Snippet::source(&file.text).path(&file.name).fold(true).annotation(place);
+    let mut elsewhere = Vec::new();
     for (span, label) in &diagnostic.related {
-        snippet = snippet.annotation(AnnotationKind::Context.span(range(source, *span)).label(label));
+        let (other, place) = source.locate(*span);
+        let place = AnnotationKind::Context.span(range(other, place)).label(label);
+        if other.start == file.start {
+            snippet = snippet.annotation(place);
+        } else {
+            elsewhere.push(Snippet::source(&other.text).path(&other.name).fold(true).annotation(place));
+        }
     }
     let title = level.primary_title(&diagnostic.title).id(diagnostic.code);
-    let mut groups = vec![title.element(snippet)];
+    let mut first = title.element(snippet);
+    for snippet in elsewhere {
+        first = first.element(snippet);
+    }
+    let mut groups = vec![first];
     groups.extend(diagnostic.help.iter().map(|help| Group::with_title(Level::HELP.secondary_title(help))));
     groups
 }
 
 /// The bytes of a place, kept inside the text and on character boundaries.
-fn range(source: &Source, span: Span) -> std::ops::Range<usize> {
-    let text = &source.text;
+fn range(file: &File, span: Span) -> std::ops::Range<usize> {
+    let text = &file.text;
     let floor = |mut at: usize| {
         at = at.min(text.len());
         while !text.is_char_boundary(at) {

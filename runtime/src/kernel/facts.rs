@@ -3,9 +3,12 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
+use scope_dsl::ctypes::btf::Btf;
 use scope_dsl::facts::{Compat, CompatFlag, KernelFacts};
 
-use super::{btf, syscalls, tracefs::Tracefs};
+use super::{btf, process, syscalls, tracefs::Tracefs};
+use crate::names::{cgroups, signals};
+use crate::symbols::KernelSymbols;
 
 /// The running kernel; what costs time to find out is found out when it is first asked for.
 pub struct LiveFacts<'a> {
@@ -53,5 +56,29 @@ impl KernelFacts for LiveFacts<'_> {
                 None => Compat::Unknown,
             }
         })
+    }
+
+    fn btf(&self) -> Option<Btf> {
+        btf::open()
+    }
+
+    fn cpus(&self) -> u32 {
+        process::possible_cpus().map_or(1, |cpus| cpus as u32)
+    }
+
+    fn pid_level(&self) -> u32 {
+        process::pid_level()
+    }
+
+    fn kernel_address(&self, name: &str) -> Option<u64> {
+        KernelSymbols::default().address(name)
+    }
+
+    fn cgroup_id(&self, path: &str) -> Option<u64> {
+        cgroups::cgroup_id(path)
+    }
+
+    fn signal(&self, name: &str) -> Option<u64> {
+        signals::signal_number(name)
     }
 }

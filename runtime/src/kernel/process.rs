@@ -163,3 +163,47 @@ pub fn ended(command: &mut Child) -> io::Result<ExitStatus> {
     unsafe { libc::kill(command.id() as i32, libc::SIGTERM) };
     command.wait()
 }
+
+/// Nanoseconds of one of the kernel's clocks (`clock_gettime(2)`).
+#[must_use]
+pub fn clock_nanos(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes a time; the clocks asked for are there.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// A random number (`getrandom(2)`).
+#[must_use]
+pub fn random() -> u32 {
+    let mut bytes = [0; 4];
+    // SAFETY: the buffer has as many bytes as are asked for.
+    unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    u32::from_ne_bytes(bytes)
+}
+
+/// The kernel's ticks since boot, as near as userspace can know them: at 250 a second, as most kernels tick, from the
+/// count that starts five minutes before it would overflow (`INITIAL_JIFFIES`, `include/linux/jiffies.h`).
+#[must_use]
+pub fn jiffies() -> u64 {
+    const HZ: u64 = 250;
+    const INITIAL: u64 = (300 * HZ as u32 as u64).wrapping_neg() & 0xffff_ffff;
+    INITIAL + clock_nanos(libc::CLOCK_MONOTONIC) / (1_000_000_000 / HZ)
+}
+
+/// The NUMA node of the current CPU.
+#[must_use]
+pub fn numa_node() -> u64 {
+    let (mut cpu, mut node) = (0u32, 0u32);
+    // SAFETY: the kernel writes two numbers.
+    unsafe { libc::syscall(libc::SYS_getcpu, &raw mut cpu, &raw mut node, std::ptr::null_mut::<libc::c_void>()) };
+    node.into()
+}
+
+/// How deep this process's namespace of processes lies in others: it has a number in each.
+#[must_use]
+pub fn pid_level() -> u32 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    numbers.map_or(0, |numbers| numbers.split_whitespace().count().saturating_sub(1) as u32)
+}

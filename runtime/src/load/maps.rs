@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use aya::maps::{MapData, MapError};
 use aya_obj::generated::bpf_map_type;
-use scope_common::plan::LOSSES;
+use scope_common::plan::{COUNTERS, Code, STACK_WORK};
 use scope_dsl::program::{Kind, Map, Program};
 use scope_dsl::resolve::Site;
 
@@ -20,6 +20,8 @@ pub const RING_SIZE: u32 = 4 << 20;
 const BPF_F_NO_PREALLOC: u32 = 1;
 /// Bytes, on all CPUs together, up to which a per-CPU map is made beforehand where interrupts may be off.
 const PREALLOCATED: usize = 64 << 20;
+/// Stacks that a trace can tell apart: of a kilobyte each.
+const STACKS: u32 = 16 << 10;
 /// Read-only for programs: with a frozen content, a constant for the verifier.
 pub const BPF_F_RDONLY_PROG: u32 = 1 << 7;
 
@@ -33,6 +35,8 @@ pub struct KernelMaps {
     pub epoch: Option<MapData>,
     /// A value of zeroes.
     pub zeroes: Option<MapData>,
+    /// The stacks that were met, by their numbers.
+    pub stacks: Option<MapData>,
     /// The ring buffer, if the kernel sends records; the reader has it.
     ring: Option<RawFd>,
 }
@@ -64,11 +68,17 @@ impl KernelMaps {
         // Arrays need none, but until the verifier knows that an array's entry is there, it wants one of that size.
         let largest = kernel().map(|storage| storage.value_size).max();
         let zeroes = largest.map(|size| array("zeroes", size as u32, 0)).transpose()?;
-        let losses = array("losses", 8 * LOSSES as u32, 0)?;
+        let losses = array("losses", 8 * COUNTERS as u32, 0)?;
+        let ops = || program.clauses.iter().flat_map(|clause| &clause.plan.ops);
+        let stacks = ops().any(|op| op.code() == Code::Stack as u8).then(|| {
+            let flags = if interrupts_off { 0 } else { BPF_F_NO_PREALLOC };
+            create("stacks", bpf_map_type::BPF_MAP_TYPE_HASH, 8, STACK_WORK as u32, STACKS, flags)
+        });
+        let stacks = stacks.transpose()?;
         let ring = program.sends_records();
         let ring = ring.then(|| create("records", bpf_map_type::BPF_MAP_TYPE_RINGBUF, 0, 0, RING_SIZE, 0)).transpose()?;
         let ring_fd = ring.as_ref().map(|ring| ring.fd().as_fd().as_raw_fd());
-        Ok((KernelMaps { of_script, losses, epoch, zeroes, ring: ring_fd }, ring))
+        Ok((KernelMaps { of_script, losses, epoch, zeroes, stacks, ring: ring_fd }, ring))
     }
 
     /// The descriptor of the ring buffer. Maps that a program does not use are given any descriptor: the verifier

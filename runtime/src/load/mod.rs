@@ -148,6 +148,7 @@ fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Claus
         MapName::Ring => maps.ring(),
         MapName::Losses => maps::fd(&maps.losses).as_raw_fd(),
         MapName::Epoch => maps.optional(maps.epoch.as_ref()),
+        MapName::Stacks => maps.optional(maps.stacks.as_ref()),
         MapName::Slot(slot) => maps.optional(slots.get(&slot).copied()),
     });
     match bpf::load_program(kind(&clause.site), "scope", &instructions, &template.license) {
@@ -203,7 +204,7 @@ pub fn attach(loaded: &Loaded, site: &Site, tracefs: &Tracefs) -> Result<Link, L
             let link = bpf::attach_tracepoint(fd, id).map_err(|error| LoadError::Attach { probe: probe(), error })?;
             Ok(Link::Tracepoint(link))
         }
-        Site::Begin | Site::End | Site::Interval { .. } => unreachable!("userspace clauses are not attached"),
+        Site::Begin { .. } | Site::End { .. } | Site::Interval { .. } => unreachable!("userspace clauses are not attached"),
     }
 }
 
@@ -212,9 +213,9 @@ pub fn attach(loaded: &Loaded, site: &Site, tracefs: &Tracefs) -> Result<Link, L
 pub fn way(site: &Site) -> String {
     let raw = |exit: bool| if exit { "sys_exit" } else { "sys_enter" };
     match site {
-        Site::Begin => "in userspace, at the beginning".to_owned(),
-        Site::End => "in userspace, at the end".to_owned(),
-        Site::Interval { nanos } => format!("in userspace, every {} ms", *nanos as f64 / 1e6),
+        Site::Begin { .. } => "in userspace, at the beginning".to_owned(),
+        Site::End { .. } => "in userspace, at the end".to_owned(),
+        Site::Interval { nanos, .. } => format!("in userspace, every {} ms", *nanos as f64 / 1e6),
         Site::Tracepoint { category, name, .. } => format!("at the tracepoint {category}:{name}"),
         Site::RawSyscalls { exit, .. } => format!("at the raw tracepoint {}, which is cheaper than the plain one", raw(*exit)),
         Site::SyscallSet { exit, members } => {

@@ -26,6 +26,8 @@ pub enum MapName {
     Losses,
     /// Which half of the swapped maps is written.
     Epoch,
+    /// The stacks that were met.
+    Stacks,
     /// A map of the script.
     Slot(u8),
 }
@@ -67,6 +69,7 @@ impl Template {
                 "RING" => MapName::Ring,
                 "LOSSES" => MapName::Losses,
                 "EPOCH" => MapName::Epoch,
+                "STACKS" => MapName::Stacks,
                 _ if map.section_kind() == EbpfSectionKind::Rodata => {
                     rodata = map.data().to_vec();
                     MapName::Rodata

@@ -4,20 +4,24 @@ use std::io::{self, BufWriter, Write};
 
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use crate::value::{Bucket, Held, Value};
+use crate::shown::{Bucket, Entry, Held, Point};
+use crate::value::Value;
 
-use super::{Field, Kind, Origin, Shown, Sink};
+use super::text::{Place, show, stack};
+use super::{Field, Kind, Message, Origin, Shown, Sink};
 
 /// Writes JSON.
 pub struct Json {
     out: BufWriter<Box<dyn Write>>,
+    /// Whether the entries of a map with keys are a list of pairs, so that no two keys look alike.
+    key_lists: bool,
 }
 
 impl Json {
     /// Writes to `out`.
     #[must_use]
-    pub fn new(out: Box<dyn Write>) -> Json {
-        Json { out: BufWriter::with_capacity(1 << 16, out) }
+    pub fn new(out: Box<dyn Write>, key_lists: bool) -> Json {
+        Json { out: BufWriter::with_capacity(1 << 16, out), key_lists }
     }
 
     /// Writes `{"type": "KIND", "data": ...}`.
@@ -38,25 +42,45 @@ impl Sink for Json {
         let kind = match origin {
             Origin::Printf => "printf",
             Origin::Time => "time",
+            Origin::Cat => "cat",
+            Origin::Join => "join",
+            Origin::System => "syscall",
         };
         self.line(kind, |out| string(out, text))
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> io::Result<()> {
+        let (name, line, column) = message.place;
+        write!(self.out, "{{\"type\": \"{}\", \"msg\": ", message.kind)?;
+        string(&mut self.out, message.text)?;
+        self.out.write_all(b", \"filename\": ")?;
+        string(&mut self.out, name.as_bytes())?;
+        writeln!(self.out, ", \"line\": {line}, \"col\": {column}}}")
     }
 
     fn value(&mut self, value: &Value) -> io::Result<()> {
         self.line("value", |out| one(out, value))
     }
 
-    fn map(&mut self, map: &Shown<'_>, _last: bool) -> io::Result<()> {
+    fn map(&mut self, map: &Shown<'_>) -> io::Result<()> {
         let kind = match map.kind {
             Kind::Values => "map",
-            Kind::Averages => "stats",
+            Kind::Stats => "stats",
             Kind::Histograms => "hist",
+            Kind::Series => "tseries",
         };
+        // As in bpftrace: a map with keys that is empty gives no line.
+        if map.keyed && map.entries.is_empty() {
+            return Ok(());
+        }
+        let key_lists = self.key_lists;
         self.line(kind, |out| {
             out.write_all(b"{")?;
             string(out, map.name.as_bytes())?;
             out.write_all(b": ")?;
-            if map.keyed {
+            if map.keyed && key_lists {
+                listed(out, map.entries)?;
+            } else if map.keyed {
                 let entries = map.entries.iter().map(|entry| (key(&entry.key), &entry.held));
                 object(out, entries, |out, held| self::held(out, held))?;
             } else if let Some(entry) = map.entries.first() {
@@ -66,6 +90,10 @@ impl Sink for Json {
             }
             out.write_all(b"}")
         })
+    }
+
+    fn last_maps(&mut self) -> io::Result<()> {
+        Ok(())
     }
 
     fn record(&mut self, name: &str, fields: &[Field<'_>]) -> io::Result<()> {
@@ -82,15 +110,35 @@ impl Sink for Json {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+
+    fn takes_raw_texts(&self) -> bool {
+        true
+    }
+}
+
+/// Entries as a list of pairs: the parts of the key, and what is held.
+fn listed(out: &mut impl Write, entries: &[Entry]) -> io::Result<()> {
+    out.write_all(b"[")?;
+    for (index, entry) in entries.iter().enumerate() {
+        out.write_all(if index > 0 { b", {\"key\": " } else { b"{\"key\": " })?;
+        list(out, &entry.key)?;
+        out.write_all(b", \"value\": ")?;
+        held(out, &entry.held)?;
+        out.write_all(b"}")?;
+    }
+    out.write_all(b"]")
 }
 
 /// A key of several parts is their texts with commas between, as in bpftrace.
 fn key(parts: &[Value]) -> Vec<u8> {
     let texts = parts.iter().map(|part| match part {
         Value::Text(text) => text.clone(),
-        Value::Signed(value) => value.to_string().into_bytes(),
-        Value::Unsigned(value) => value.to_string().into_bytes(),
-        Value::Float(value) => value.to_string().into_bytes(),
+        Value::Enum(_, number) => number.to_string().into_bytes(),
+        part => {
+            let mut shown = Vec::new();
+            show(part, Place::Key, &mut shown);
+            shown
+        }
     });
     texts.collect::<Vec<_>>().join(&b","[..])
 }
@@ -114,18 +162,43 @@ fn object<T>(
 
 fn held(out: &mut (impl Write + ?Sized), held: &Held) -> io::Result<()> {
     match held {
-        Held::One(value) | Held::Average(value) => one(out, value),
-        Held::Histogram(buckets) => {
-            out.write_all(b"[")?;
-            for (index, bucket) in buckets.iter().enumerate() {
-                if index > 0 {
-                    out.write_all(b",")?;
-                }
-                self::bucket(out, bucket)?;
-            }
-            out.write_all(b"]")
-        }
+        Held::One(value) => one(out, value),
+        Held::Stats(numbers) => members(out, numbers.iter().map(|(name, value)| (*name, value)), ("{", "}")),
+        Held::Histogram(buckets) => array(out, buckets, |out, item| bucket(out, item)),
+        Held::Series(points) => array(out, points, |out, item| point(out, item)),
     }
+}
+
+fn array<T, W: Write + ?Sized>(out: &mut W, items: &[T], mut item: impl FnMut(&mut W, &T) -> io::Result<()>) -> io::Result<()> {
+    out.write_all(b"[")?;
+    for (index, one) in items.iter().enumerate() {
+        if index > 0 {
+            out.write_all(b",")?;
+        }
+        item(out, one)?;
+    }
+    out.write_all(b"]")
+}
+
+fn list(out: &mut (impl Write + ?Sized), values: &[Value]) -> io::Result<()> {
+    array(out, values, |out, value| one(out, value))
+}
+
+fn members<'v, W: Write + ?Sized>(
+    out: &mut W,
+    members: impl Iterator<Item = (&'v str, &'v Value)>,
+    (open, close): (&str, &str),
+) -> io::Result<()> {
+    out.write_all(open.as_bytes())?;
+    for (index, (name, value)) in members.enumerate() {
+        if index > 0 {
+            out.write_all(b", ")?;
+        }
+        string(out, name.as_bytes())?;
+        out.write_all(b": ")?;
+        one(out, value)?;
+    }
+    out.write_all(close.as_bytes())
 }
 
 fn bucket(out: &mut (impl Write + ?Sized), bucket: &Bucket) -> io::Result<()> {
@@ -133,17 +206,44 @@ fn bucket(out: &mut (impl Write + ?Sized), bucket: &Bucket) -> io::Result<()> {
     if let Some(min) = bucket.min {
         write!(out, "\"min\": {min}, ")?;
     }
-    write!(out, "\"max\": {}, \"count\": {}}}", bucket.max, bucket.count)
+    if let Some(max) = bucket.max {
+        write!(out, "\"max\": {max}, ")?;
+    }
+    write!(out, "\"count\": {}}}", bucket.count)
+}
+
+fn point(out: &mut (impl Write + ?Sized), point: &Point) -> io::Result<()> {
+    write!(out, "{{\"interval_start\":\"{}\",\"value\":", point.start)?;
+    match &point.value {
+        Some(value) => one(out, value)?,
+        None => out.write_all(b"null")?,
+    }
+    out.write_all(b"}")
 }
 
 fn one(out: &mut (impl Write + ?Sized), value: &Value) -> io::Result<()> {
     match value {
-        Value::Signed(value) => write!(out, "{value}"),
-        Value::Unsigned(value) => write!(out, "{value}"),
+        Value::Signed(value) | Value::Enum(_, value) => write!(out, "{value}"),
+        Value::Unsigned(value) | Value::Pointer(value) => write!(out, "{value}"),
         // JSON has no infinity and no NaN.
         Value::Float(value) if value.is_finite() => write!(out, "{value}"),
         Value::Float(_) => out.write_all(b"null"),
+        Value::Bool(value) => write!(out, "{value}"),
         Value::Text(text) => string(out, text),
+        Value::Tuple(values) | Value::List(values) => list(out, values),
+        Value::Struct(fields) | Value::Record(fields) => {
+            members(out, fields.iter().map(|(name, value)| (name.as_str(), value)), ("{", "}"))
+        }
+        Value::Bytes(_) => {
+            let mut shown = Vec::new();
+            show(value, Place::Top, &mut shown);
+            string(out, &shown)
+        }
+        Value::Stack(frames) => {
+            let mut shown = Vec::new();
+            stack(frames, Place::Top, &mut shown);
+            string(out, &shown)
+        }
     }
 }
 

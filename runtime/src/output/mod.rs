@@ -6,7 +6,8 @@ mod text;
 
 use std::io::{self, Write};
 
-use crate::value::{Entry, Value};
+use crate::shown::Entry;
+use crate::value::Value;
 pub use json::Json;
 pub use text::{Text, escape};
 
@@ -17,6 +18,23 @@ pub enum Origin {
     Printf,
     /// `time`.
     Time,
+    /// `cat`.
+    Cat,
+    /// `join`.
+    Join,
+    /// `system`.
+    System,
+}
+
+/// A message of the script about its own run.
+#[derive(Debug)]
+pub struct Message<'a> {
+    /// What it is: `errorf`, `warnf`, `debugf`, `runtime_error`.
+    pub kind: &'static str,
+    /// What it says.
+    pub text: &'a [u8],
+    /// The script's name, and the line and column of the statement.
+    pub place: (&'a str, usize, usize),
 }
 
 /// A map to be shown.
@@ -48,10 +66,12 @@ pub struct Field<'a> {
 pub enum Kind {
     /// Single values.
     Values,
-    /// Averages.
-    Averages,
+    /// Averages, or several numbers.
+    Stats,
     /// Histograms.
     Histograms,
+    /// Time series.
+    Series,
 }
 
 /// Writes results in one format.
@@ -60,23 +80,29 @@ pub trait Sink {
     fn attached(&mut self, probes: usize) -> io::Result<()>;
     /// A text as it was formatted.
     fn text(&mut self, origin: Origin, text: &[u8]) -> io::Result<()>;
+    /// A message of the script.
+    fn message(&mut self, message: &Message<'_>) -> io::Result<()>;
     /// A value that was printed.
     fn value(&mut self, value: &Value) -> io::Result<()>;
-    /// A map; `last` if the trace ends and all are printed.
-    fn map(&mut self, map: &Shown<'_>, last: bool) -> io::Result<()>;
+    /// A map.
+    fn map(&mut self, map: &Shown<'_>) -> io::Result<()>;
+    /// What follows are the maps that are left at the end.
+    fn last_maps(&mut self) -> io::Result<()>;
     /// A structured record.
     fn record(&mut self, name: &str, fields: &[Field<'_>]) -> io::Result<()>;
     /// Events were lost.
     fn lost(&mut self, events: u64) -> io::Result<()>;
     /// Hands all that was written on.
     fn flush(&mut self) -> io::Result<()>;
+    /// Whether texts go to it as they are, since it makes them harmless itself.
+    fn takes_raw_texts(&self) -> bool;
 }
 
 /// The output formats, by the name that `-f` takes.
-pub fn open(format: Format, out: Box<dyn Write>) -> Box<dyn Sink> {
+pub fn open(format: Format, key_lists: bool, out: Box<dyn Write>) -> Box<dyn Sink> {
     match format {
         Format::Text => Box::new(Text::new(out)),
-        Format::Json => Box::new(Json::new(out)),
+        Format::Json => Box::new(Json::new(out, key_lists)),
     }
 }
 

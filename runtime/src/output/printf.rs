@@ -1,13 +1,18 @@
 //! C's `printf`, over values.
 
-use scope_dsl::printf::Spec;
+use scope_common::arith::{Alu, alu};
+use scope_dsl::printf::{Bytes, Spec};
 
 use crate::value::Value;
 
-use super::text::escape;
+use super::text::{Place, escape, show};
 
 /// Appends a number by its conversion.
 pub fn number(out: &mut Vec<u8>, spec: &Spec, word: u64) {
+    let word = match spec.bits {
+        Some(bits) => alu(if spec.conversion == 'd' { Alu::Sext } else { Alu::And } as u8, word, cut(bits, spec)),
+        None => word,
+    };
     // The plain case is by far the most frequent.
     let plain = spec.width == 0 && spec.precision.is_none() && !spec.plus && !spec.space && !spec.alternate;
     if plain && spec.conversion == 'd' {
@@ -48,14 +53,20 @@ pub fn number(out: &mut Vec<u8>, spec: &Spec, word: u64) {
     pad(out, spec, format!("{sign}{prefix}{}{digits}", "0".repeat(zeroes)).as_bytes());
 }
 
-/// Appends a text by its conversion; it is escaped where it would steer a terminal.
-pub fn text(out: &mut Vec<u8>, spec: &Spec, text: &[u8]) {
+/// What the operation that cuts a number to fewer bits takes: how many, or which.
+fn cut(bits: u8, spec: &Spec) -> u64 {
+    if spec.conversion == 'd' { bits.into() } else { (1 << bits) - 1 }
+}
+
+/// Appends a text by its conversion; unless `raw`, it is escaped where it would steer a terminal.
+pub fn text(out: &mut Vec<u8>, spec: &Spec, text: &[u8], raw: bool) {
+    let append = |out: &mut Vec<u8>| if raw { out.extend_from_slice(text) } else { escape(text, out) };
     if spec.width == 0 && spec.precision.is_none() {
-        escape(text, out);
+        append(out);
         return;
     }
     let mut cell = Vec::new();
-    escape(text, &mut cell);
+    append(&mut cell);
     if let Some(most) = spec.precision {
         let end = cell.iter().enumerate().filter(|(_, byte)| **byte & 0xc0 != 0x80).map(|(at, _)| at).nth(most);
         cell.truncate(end.unwrap_or(cell.len()));
@@ -63,23 +74,46 @@ pub fn text(out: &mut Vec<u8>, spec: &Spec, text: &[u8]) {
     pad(out, spec, &cell);
 }
 
-/// Appends a value that a function gave: by its conversion if that fits, else as it is.
-pub fn value(out: &mut Vec<u8>, spec: &Spec, value: &Value) {
-    match (value, spec.conversion) {
-        (Value::Signed(value), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p') => number(out, spec, *value as u64),
-        (Value::Unsigned(value), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p') => number(out, spec, *value),
-        (Value::Float(value), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p') => number(out, spec, *value as i64 as u64),
-        // A script's own text is its own affair: colours are meant.
-        (Value::Text(text), _) => {
-            let most = spec.precision.unwrap_or(usize::MAX);
-            pad(out, spec, &text[..text.len().min(most)]);
-        }
-        (Value::Signed(value), _) => pad(out, spec, value.to_string().as_bytes()),
-        (Value::Unsigned(value), _) => pad(out, spec, value.to_string().as_bytes()),
-        (Value::Float(value), _) => match spec.precision {
+/// Appends bytes by a `%r`.
+pub fn bytes(out: &mut Vec<u8>, spec: &Spec, bytes: &[u8]) {
+    use std::io::Write;
+    for (index, byte) in bytes.iter().enumerate() {
+        let shown = match spec.bytes {
+            Bytes::Mixed if (0x20..0x7f).contains(byte) => {
+                out.push(*byte);
+                Ok(())
+            }
+            Bytes::Mixed | Bytes::Escaped => write!(out, "\\x{byte:02x}"),
+            Bytes::Plain => write!(out, "{}{byte:02x}", if index > 0 { " " } else { "" }),
+        };
+        // A vector takes what it is given.
+        let _ = shown;
+    }
+}
+
+/// Appends a value by its conversion if that fits, else as it is. A text that a function gave is its own affair: colours
+/// are meant.
+pub fn value(out: &mut Vec<u8>, spec: &Spec, value: &Value, raw: bool) {
+    let word = match value {
+        Value::Signed(value) | Value::Enum(_, value) => Some(*value as u64),
+        Value::Unsigned(value) | Value::Pointer(value) => Some(*value),
+        Value::Bool(value) => Some((*value).into()),
+        Value::Float(value) => Some(*value as i64 as u64),
+        _ => None,
+    };
+    match (value, word, spec.conversion) {
+        (_, Some(word), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p') => number(out, spec, word),
+        (Value::Bytes(some) | Value::Text(some), _, 'r') => bytes(out, spec, some),
+        (Value::Text(some), _, _) => text(out, spec, some, raw),
+        (Value::Float(value), _, _) => match spec.precision {
             Some(digits) => pad(out, spec, format!("{value:.digits$}").as_bytes()),
             None => pad(out, spec, value.to_string().as_bytes()),
         },
+        _ => {
+            let mut cell = Vec::new();
+            show(value, Place::Top, &mut cell);
+            pad(out, spec, &cell);
+        }
     }
 }
 
@@ -144,7 +178,7 @@ mod tests {
         };
         let shown = |format: &str, value: &str| {
             let mut out = Vec::new();
-            text(&mut out, &spec(format), value.as_bytes());
+            text(&mut out, &spec(format), value.as_bytes(), false);
             String::from_utf8(out).unwrap()
         };
         assert_eq!(shown("%-8s", "grün"), "grün    ");

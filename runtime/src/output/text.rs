@@ -2,9 +2,12 @@
 
 use std::io::{self, BufWriter, Write};
 
-use crate::value::{Bucket, Entry, Held, Value};
+use scope_dsl::printf::Spec;
 
-use super::{Field, Origin, Shown, Sink};
+use crate::shown::{Bucket, Entry, Held, Point};
+use crate::value::Value;
+
+use super::{Field, Message, Origin, Shown, Sink};
 
 /// Writes text.
 pub struct Text {
@@ -28,21 +31,34 @@ impl Sink for Text {
         writeln!(io::stderr(), "Attached {probes} probe{plural}")
     }
 
-    fn text(&mut self, _origin: Origin, text: &[u8]) -> io::Result<()> {
-        self.out.write_all(text)
+    fn text(&mut self, origin: Origin, text: &[u8]) -> io::Result<()> {
+        self.out.write_all(text)?;
+        if origin == Origin::Join { self.out.write_all(b"\n") } else { Ok(()) }
+    }
+
+    fn message(&mut self, message: &Message<'_>) -> io::Result<()> {
+        self.out.flush()?;
+        let kind = match message.kind {
+            "warnf" => "warning: ",
+            "debugf" => "",
+            _ => "error: ",
+        };
+        let (name, line, column) = message.place;
+        let end = if message.text.ends_with(b"\n") { "" } else { "\n" };
+        let mut out = io::stderr();
+        write!(out, "{name}:{line}:{column}: {kind}")?;
+        out.write_all(message.text)?;
+        out.write_all(end.as_bytes())
     }
 
     fn value(&mut self, value: &Value) -> io::Result<()> {
         let mut line = Vec::new();
-        show(value, &mut line);
+        show(value, Place::Top, &mut line);
         line.push(b'\n');
         self.out.write_all(&line)
     }
 
-    fn map(&mut self, map: &Shown<'_>, last: bool) -> io::Result<()> {
-        if last {
-            self.out.write_all(b"\n")?;
-        }
+    fn map(&mut self, map: &Shown<'_>) -> io::Result<()> {
         for entry in map.entries {
             let mut line = map.name.as_bytes().to_vec();
             if map.keyed {
@@ -52,13 +68,19 @@ impl Sink for Text {
             }
             line.extend_from_slice(b": ");
             match &entry.held {
-                Held::One(value) | Held::Average(value) => show(value, &mut line),
+                Held::One(value) => show(value, Place::Top, &mut line),
+                Held::Stats(numbers) => stats(numbers, &mut line),
                 Held::Histogram(buckets) => histogram(buckets, &mut line),
+                Held::Series(points) => series(points, &mut line),
             }
             line.push(b'\n');
             self.out.write_all(&line)?;
         }
         Ok(())
+    }
+
+    fn last_maps(&mut self) -> io::Result<()> {
+        self.out.write_all(b"\n\n")
     }
 
     fn record(&mut self, name: &str, fields: &[Field<'_>]) -> io::Result<()> {
@@ -77,7 +99,7 @@ impl Sink for Text {
         };
         let cells = columns().map(|field| {
             let mut cell = Vec::new();
-            show(&field.value, &mut cell);
+            show(&field.value, Place::Top, &mut cell);
             cell
         });
         write_row(&mut self.out, cells, &self.headers[index].1)
@@ -91,6 +113,10 @@ impl Sink for Text {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+
+    fn takes_raw_texts(&self) -> bool {
+        false
+    }
 }
 
 /// The title of a column: the field's name, without the record's in front.
@@ -102,10 +128,13 @@ fn title(record: &str, field: &str) -> String {
 /// How wide a column is: known from the first value's type, not from the values to come.
 fn width(value: &Value) -> usize {
     match value {
-        Value::Text(_) => 16,
+        Value::Text(_) | Value::Enum(..) => 16,
+        Value::Bool(_) => 5,
+        Value::Pointer(_) => 18,
         Value::Unsigned(value) if *value > u64::from(u32::MAX) => 18,
         Value::Unsigned(_) | Value::Signed(_) => 7,
         Value::Float(_) => 12,
+        _ => 24,
     }
 }
 
@@ -128,17 +157,74 @@ fn show_key(entry: &Entry, line: &mut Vec<u8>) {
         if index > 0 {
             line.extend_from_slice(b", ");
         }
-        show(part, line);
+        show(part, Place::Key, line);
     }
 }
 
+/// Where a value is shown, which decides how a stack is set off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// By itself, or in a text.
+    Top,
+    /// In the key of a map.
+    Key,
+}
+
 /// Appends a value as people read it.
-pub fn show(value: &Value, line: &mut Vec<u8>) {
+pub fn show(value: &Value, place: Place, line: &mut Vec<u8>) {
     match value {
         Value::Signed(value) => line.extend_from_slice(itoa::Buffer::new().format(*value).as_bytes()),
         Value::Unsigned(value) => line.extend_from_slice(itoa::Buffer::new().format(*value).as_bytes()),
         Value::Float(value) => line.extend_from_slice(value.to_string().as_bytes()),
+        Value::Bool(value) => line.extend_from_slice(if *value { b"true" } else { b"false" }),
         Value::Text(text) => escape(text, line),
+        Value::Bytes(bytes) => super::printf::bytes(line, &Spec::default(), bytes),
+        Value::Pointer(address) => line.extend_from_slice(format!("{address:#x}").as_bytes()),
+        Value::Enum(name, _) => line.extend_from_slice(name.as_bytes()),
+        Value::Tuple(values) => list(values, ("(", ", ", ")"), line),
+        Value::List(values) => list(values, ("[", ",", "]"), line),
+        Value::Struct(fields) | Value::Record(fields) => {
+            line.extend_from_slice(b"{ ");
+            for (index, (name, value)) in fields.iter().enumerate() {
+                let comma = if index > 0 { ", " } else { "" };
+                line.extend_from_slice(format!("{comma}.{name} = ").as_bytes());
+                show(value, place, line);
+            }
+            line.extend_from_slice(b" }");
+        }
+        Value::Stack(frames) => stack(frames, place, line),
+    }
+}
+
+fn list(values: &[Value], (open, between, close): (&str, &str, &str), line: &mut Vec<u8>) {
+    line.extend_from_slice(open.as_bytes());
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            line.extend_from_slice(between.as_bytes());
+        }
+        show(value, Place::Top, line);
+    }
+    line.extend_from_slice(close.as_bytes());
+}
+
+/// A stack, a frame to a line.
+pub fn stack(frames: &[String], place: Place, line: &mut Vec<u8>) {
+    let indent = if place == Place::Key { "    " } else { "        " };
+    line.push(b'\n');
+    for frame in frames {
+        // perf's form begins with the address, and with a tab.
+        let indent = if frame.contains(' ') { "\t" } else { indent };
+        line.extend_from_slice(indent.as_bytes());
+        escape(frame.as_bytes(), line);
+        line.push(b'\n');
+    }
+}
+
+fn stats(numbers: &[(&'static str, Value)], line: &mut Vec<u8>) {
+    for (index, (name, value)) in numbers.iter().enumerate() {
+        let comma = if index > 0 { ", " } else { "" };
+        line.extend_from_slice(format!("{comma}{name} ").as_bytes());
+        show(value, Place::Top, line);
     }
 }
 
@@ -172,16 +258,53 @@ const BAR: u64 = 52;
 
 fn histogram(buckets: &[Bucket], out: &mut Vec<u8>) {
     out.push(b'\n');
-    let greatest = buckets.iter().map(|bucket| bucket.count).max().unwrap_or(0).max(1);
+    // A bar shows what was counted, whatever it was divided by.
+    let greatest = buckets.iter().map(|bucket| bucket.whole).max().unwrap_or(0).max(1);
     for bucket in buckets {
-        let range = match bucket.min {
-            None => "(..., 0)".to_owned(),
-            Some(min) if min == bucket.max => format!("[{min}]"),
-            Some(min) => format!("[{}, {})", scaled(min as u64), scaled(bucket.max as u64 + 1)),
+        let bound = |bound: i64| if bucket.binary { scaled(bound as u64) } else { bound.to_string() };
+        let range = match (bucket.min, bucket.max) {
+            (None, max) => format!("(..., {})", bound(max.unwrap_or(0) + 1)),
+            (Some(min), None) => format!("[{}, ...)", bound(min)),
+            (Some(min), Some(max)) if min == max && bucket.binary => format!("[{min}]"),
+            (Some(min), Some(max)) => format!("[{}, {})", bound(min), bound_above(max, bucket.binary)),
         };
-        let filled = (u128::from(bucket.count) * u128::from(BAR) / u128::from(greatest)) as usize;
+        let filled = (u128::from(bucket.whole) * u128::from(BAR) / u128::from(greatest)) as usize;
         let bar = "@".repeat(filled);
         let line = format!("{range:<16}{:>8} |{bar:<width$}|\n", bucket.count, width = BAR as usize);
+        out.extend_from_slice(line.as_bytes());
+    }
+}
+
+/// The bound behind the greatest value of a bucket.
+fn bound_above(max: i64, binary: bool) -> String {
+    match binary {
+        true => scaled(max as u64 + 1),
+        false => (i128::from(max) + 1).to_string(),
+    }
+}
+
+/// A time series: an interval to a line, with a mark at its value between the least and the greatest.
+fn series(points: &[Point], out: &mut Vec<u8>) {
+    out.push(b'\n');
+    let number = |value: &Value| match value {
+        Value::Signed(value) => i128::from(*value),
+        Value::Unsigned(value) => i128::from(*value),
+        _ => 0,
+    };
+    let values = points.iter().filter_map(|point| point.value.as_ref()).map(number);
+    let (least, greatest) = values.fold((0, 0), |(least, greatest), value| (least.min(value), greatest.max(value)));
+    let width = (greatest - least).max(1);
+    for point in points {
+        // The date is the same for all that anyone looks at; the thousandths of a second are enough.
+        let time = point.start.get(11..23).unwrap_or(&point.start);
+        let mut line = format!("{time} |");
+        let mut plot = vec![b' '; BAR as usize];
+        let shown = point.value.as_ref().map(|value| {
+            plot[((number(value) - least) * i128::from(BAR - 1) / width) as usize] = b'*';
+            number(value).to_string()
+        });
+        line += &String::from_utf8_lossy(&plot);
+        line += &format!("| {}\n", shown.unwrap_or_else(|| "-".to_owned()));
         out.extend_from_slice(line.as_bytes());
     }
 }

@@ -31,21 +31,24 @@ pub fn deepest(text: &str) -> Deepest {
 }
 
 /// Finds a bracket, string or comment that is not closed, or one that closes nothing.
-pub fn unbalanced(text: &str) -> Option<Diagnostic> {
+///
+/// `braces` is the text with braces for the angles that are blocks.
+pub fn unbalanced(text: &str, braces: &str) -> Option<Diagnostic> {
     if let Some((start, what)) = unclosed_text(text) {
         let end = text[start..].find('\n').map_or(text.len(), |line| start + line);
         return Some(Diagnostic::error("E0106", Span::new(start, end), format!("this {what} is not closed"), ""));
     }
     let mut open = Vec::new();
-    for (at, byte) in significant(text) {
+    for (at, byte) in significant(braces) {
         let here = Span::new(at, at + 1);
         match byte {
             b'(' | b'[' | b'{' => open.push((at, byte)),
             b')' | b']' | b'}' => match open.pop() {
                 Some((_, opener)) if closer(opener) == byte => {}
                 Some((start, opener)) => {
-                    let title = format!("`{}` is closed by `{}`", char::from(opener), char::from(byte));
-                    let label = format!("expected `{}`", char::from(closer(opener)));
+                    let written = |at: usize| char::from(text.as_bytes()[at]);
+                    let title = format!("`{}` is closed by `{}`", written(start), written(at));
+                    let label = format!("expected `{}`", written_closer(text, start, opener));
                     let error = Diagnostic::error("E0106", here, title, label);
                     return Some(error.also(Span::new(start, start + 1), "opened here"));
                 }
@@ -59,8 +62,13 @@ pub fn unbalanced(text: &str) -> Option<Diagnostic> {
     }
     let (start, opener) = open.pop()?;
     let title = if opener == b'{' { "this block is not closed".to_owned() } else { "this bracket is not closed".to_owned() };
-    let label = format!("the script ends before its `{}`", char::from(closer(opener)));
+    let label = format!("the script ends before its `{}`", written_closer(text, start, opener));
     Some(Diagnostic::error("E0106", Span::new(start, start + 1), title, label))
+}
+
+/// Whether a semicolon stands between two places, outside of comments.
+pub fn semicolon(text: &str, from: usize, to: usize) -> bool {
+    text.get(from..to).is_some_and(|between| significant(between).any(|(_, byte)| byte == b';'))
 }
 
 /// Finds the token at a place: a word, or a single character; empty at the end.
@@ -80,6 +88,11 @@ pub fn outside_braces(text: &str, at: usize) -> bool {
         _ => depth,
     });
     depth <= 0
+}
+
+/// The bracket that closes one, as it is to be written: a block in angles is closed by one.
+fn written_closer(text: &str, start: usize, opener: u8) -> char {
+    if text.as_bytes()[start] == b'<' { '>' } else { char::from(closer(opener)) }
 }
 
 const fn closer(opener: u8) -> u8 {
@@ -109,7 +122,7 @@ fn significant(text: &str) -> impl Iterator<Item = (usize, u8)> + '_ {
 }
 
 /// The end of the string or comment that starts at a place; the text's end if it is not closed.
-fn skip(text: &str, at: usize) -> Option<usize> {
+pub fn skip(text: &str, at: usize) -> Option<usize> {
     let rest = &text.as_bytes()[at..];
     let find = |from: usize, end: &str| text[at + from..].find(end).map_or(text.len(), |found| at + from + found + end.len());
     match rest {

@@ -71,6 +71,10 @@ pub fn string(inner: &str) -> Result<String, (usize, String)> {
             't' => '\t',
             'r' => '\r',
             'a' => '\x07',
+            'b' => '\x08',
+            'e' => '\x1b',
+            'f' => '\x0c',
+            'v' => '\x0b',
             '\\' | '"' | '\'' => escape,
             'x' => match digits(16, 2, &mut chars) {
                 Some(value) => char::from(value as u8),

@@ -1,0 +1,94 @@
+//! Bare names: builtins, enumerators.
+
+use crate::builtins::{self, Builtin};
+use crate::checked::{Expr, ExprKind};
+use crate::ctypes::Named as Tag;
+use crate::diagnostic::Diagnostic;
+use crate::resolve::Site;
+use crate::source::Span;
+use crate::types::{Space, Type};
+
+use super::Checker;
+use super::operators::int;
+
+impl Checker<'_> {
+    /// What a bare name means.
+    pub(super) fn name(&mut self, name: &str, span: Span) -> Option<Expr> {
+        match name {
+            "args" => return self.all_arguments(span),
+            "kstack" | "ustack" => return self.stack(name == "ustack", &[], span),
+            "true" | "false" => return Some(int((name == "true").into(), Type::Bool, span)),
+            _ => {}
+        }
+        if let Some(builtin) = Builtin::named(name) {
+            return self.builtin(builtin, span);
+        }
+        if let Some((id, value)) = self.given.types.enumerator(name) {
+            let ty = self.enumeration(id).map_or(Type::SIGNED, Type::Enum);
+            return Some(int(value as u64, ty, span));
+        }
+        let names = builtins::TABLE.iter().map(|row| row.name).chain(builtins::OTHERS.map(|(name, _)| name));
+        let error = Diagnostic::error("E0322", span, format!("unknown builtin `{name}`"), "no such name");
+        let error = error.suggest(name, names.clone());
+        let call = crate::functions::Row::named(name).map(|row| format!("`{}` is a function: `{}`", row.name, row.signature));
+        let known = names.collect::<Vec<_>>().join(", ");
+        self.error(match call {
+            Some(call) => error.help(call),
+            None => error.help(format!("builtins are {known}; maps start with `@`, scratch variables with `$`")),
+        });
+        None
+    }
+
+    fn builtin(&mut self, builtin: Builtin, span: Span) -> Option<Expr> {
+        match (builtin, self.site()) {
+            (Builtin::Nargs, Site::SyscallSet { .. }) => {}
+            (Builtin::Nargs, Site::Tracepoint { category, fields, .. }) if category == "syscalls" => {
+                let count = fields.iter().filter(|field| field.name != "__syscall_nr").count();
+                return Some(int(count as u64, Type::UNSIGNED, span));
+            }
+            (Builtin::Nargs, _) => {
+                let title = "`nargs` is known at `syscalls:` tracepoints only";
+                self.error(Diagnostic::error("E0323", span, title, "not at this probe"));
+                return None;
+            }
+            (Builtin::Probe, Site::SyscallSet { .. }) => {}
+            (Builtin::Probe, site) => {
+                let probe = site.probe();
+                return Some(int(probe as u64, Type::Named(crate::types::Named::Probe), span));
+            }
+            (Builtin::ProbeType, site) => {
+                let text = site.provider().to_owned();
+                let ty = Type::Text { size: (text.len() + 1).next_multiple_of(8) };
+                return Some(Expr { kind: ExprKind::Text(text), ty, span });
+            }
+            (Builtin::Cpid, _) if !self.given.context.has_command => {
+                let error = Diagnostic::error("E0323", span, "`cpid` needs a command", "no command was started");
+                self.error(error.help("start one with `-c 'COMMAND'` or `-- COMMAND ARGUMENTS`"));
+                return None;
+            }
+            (Builtin::HasCpid, _) => return Some(int(self.given.context.has_command.into(), Type::Bool, span)),
+            (Builtin::Ncpus, _) => return Some(int(self.given.facts.cpus().into(), Type::UNSIGNED, span)),
+            (Builtin::Task, site) if site.in_userspace() => {
+                let title = "`curtask` has no meaning here";
+                self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
+                return None;
+            }
+            (Builtin::Task, _) => {
+                let ty = Type::Pointer { to: self.given.types.named(Tag::Struct, "task_struct"), space: Space::Kernel };
+                return Some(Expr { kind: ExprKind::Builtin(builtin), ty, span });
+            }
+            _ => {}
+        }
+        Some(Expr { kind: ExprKind::Builtin(builtin), ty: builtin.ty(), span })
+    }
+
+    /// A member of the current task, through pointers: `curtask->a->b`.
+    pub(super) fn of_task(&mut self, path: &[&str], span: Span) -> Option<Expr> {
+        let mut value = self.builtin(Builtin::Task, span)?;
+        for member in path {
+            let member = crate::ast::Name { text: (*member).to_owned(), span };
+            value = self.member_of(value, &member, span)?;
+        }
+        Some(value)
+    }
+}

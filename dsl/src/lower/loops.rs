@@ -1,0 +1,70 @@
+//! Loops: rounds that the machine counts.
+
+use scope_common::plan::{Code, LOOPS};
+
+use crate::checked::{Loop, Statement};
+use crate::diagnostic::Diagnostic;
+use crate::limits::USER_ROUNDS;
+use crate::types::Type;
+
+use super::builder::Label;
+use super::{Around, Lowerer, Variable, cost};
+
+impl Lowerer<'_> {
+    fn nesting(&self) -> u8 {
+        self.loops.len().min(LOOPS - 1) as u8
+    }
+
+    pub(super) fn rounds(&mut self, looped: &Loop, end: Label) {
+        let nesting = self.nesting();
+        let around = Around { leave: self.builder.label(), next: self.builder.label() };
+        self.builder.op(Code::Enter, 0, nesting, 0, 0, 0);
+        let top = self.builder.len();
+        if let Some(condition) = &looped.condition {
+            self.branch(condition, false, around.leave, self.base);
+        }
+        self.loops.push(around);
+        self.statements(&looped.body, end);
+        self.loops.pop();
+        self.builder.place(around.next);
+        self.statements(&looped.step, end);
+        let (rounds, cut) = match looped.rounds {
+            Some(rounds) => (rounds, 0),
+            None if self.site.in_userspace() => (USER_ROUNDS, 1),
+            None => (self.bearable(top, looped), 1),
+        };
+        self.builder.op(Code::Again, cut, nesting, 0, top as u32, rounds);
+        self.builder.place(around.leave);
+        // Counted from 0 again, so that the verifier finds one state behind the loop and not one for each round.
+        self.builder.op(Code::Enter, 0, nesting, 0, 0, 0);
+    }
+
+    /// How many rounds the kernel's verifier can be asked to walk.
+    fn bearable(&mut self, top: usize, looped: &Loop) -> u64 {
+        let most = cost::rounds(&self.builder.ops()[top..]);
+        if most < 2 {
+            let title = "this loop does too much for the kernel's verifier";
+            self.problems.push(Diagnostic::error("E0404", looped.span, title, "it walks each round"));
+        }
+        most.min(self.config.max_loop_rounds.into())
+    }
+
+    pub(super) fn each(&mut self, map: usize, variable: usize, body: &[Statement], end: Label) {
+        let nesting = self.nesting();
+        let (slot, _) = self.slot(map);
+        let around = Around { leave: self.builder.label(), next: self.builder.label() };
+        let Variable::Area(off, Type::Tuple(_)) = self.variables[variable].clone() else {
+            unreachable!("the variable holds key and value")
+        };
+        self.builder.op(Code::Each, 0, slot, nesting, 0, 0);
+        self.builder.op(Code::Enter, 0, nesting, 0, 0, 0);
+        let top = self.builder.len();
+        self.builder.next(nesting, off, around.leave);
+        self.loops.push(around);
+        self.statements(body, end);
+        self.loops.pop();
+        self.builder.place(around.next);
+        self.builder.op(Code::Again, 1, nesting, 0, top as u32, USER_ROUNDS);
+        self.builder.place(around.leave);
+    }
+}

@@ -1,0 +1,90 @@
+//! The parser's refusals, as people need them: the bracket that is open, or what could stand there.
+
+use crate::diagnostic::Diagnostic;
+
+use super::{Rule, brackets};
+
+/// Says what is wrong with a text; `braces` is it with braces for angles.
+pub fn syntax_error(text: &str, braces: &str, error: &pest::error::Error<Rule>) -> Diagnostic {
+    let at = match error.location {
+        pest::error::InputLocation::Pos(at) | pest::error::InputLocation::Span((at, _)) => at,
+    };
+    if let Some(problem) = brackets::unbalanced(text, braces) {
+        return problem;
+    }
+    let place = brackets::token_at(text, at);
+    let expected = match &error.variant {
+        pest::error::ErrorVariant::ParsingError { positives, .. } => expectations(positives),
+        pest::error::ErrorVariant::CustomError { message } => vec![message.as_str()],
+    };
+    let found = match &text[place.start..place.end] {
+        "" => "the script ends here".to_owned(),
+        token => format!("`{}` can't stand here", token.escape_debug()),
+    };
+    let label = match expected.as_slice() {
+        [] => String::new(),
+        names => format!("expected {}", names.join(", ")),
+    };
+    let diagnostic = Diagnostic::error("E0101", place, found, label);
+    match advice(text, at) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+/// The names of what the grammar would have taken, without repetition, the broadest only.
+fn expectations(rules: &[Rule]) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for rule in rules {
+        let name = match rule {
+            Rule::clause | Rule::attach_points | Rule::attach_point => "a probe",
+            Rule::function => "a function",
+            Rule::declaration | Rule::directive | Rule::import | Rule::config | Rule::structure => continue,
+            Rule::enumeration | Rule::alias | Rule::macro_definition | Rule::shebang => continue,
+            Rule::block => "a block",
+            Rule::predicate => "a /predicate/",
+            Rule::function_body => "the function's body",
+            Rule::expr | Rule::term | Rule::prefix | Rule::cast | Rule::range => "an expression",
+            Rule::number | Rule::string | Rule::map | Rule::variable | Rule::call | Rule::identifier | Rule::parameter => "a value",
+            Rule::sizeof | Rule::offsetof | Rule::container_of | Rule::record | Rule::parentheses => "a value",
+            Rule::type_name | Rule::tag_type | Rule::known_type | Rule::any_type | Rule::pointer_type | Rule::type_of => "a type",
+            Rule::type_words | Rule::base_word | Rule::inline_aggregate => "a type",
+            Rule::if_statement | Rule::while_statement | Rule::for_statement | Rule::unroll_statement => continue,
+            Rule::emit_statement | Rule::assignment | Rule::let_statement | Rule::return_statement => "a statement",
+            Rule::loop_exit | Rule::discard => "a statement",
+            Rule::postfix | Rule::member | Rule::index | Rule::comma | Rule::stars | Rule::some_stars | Rule::extent => continue,
+            Rule::assign_op | Rule::let_value => "`=`",
+            Rule::emit_field | Rule::emit_more | Rule::record_field | Rule::member_line => "a field",
+            Rule::map_name => "a map",
+            Rule::setting => "a setting",
+            Rule::EOI => "the end",
+            _ => "an operator",
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.contains(&"an expression") {
+        names.retain(|name| !matches!(*name, "a value" | "a type"));
+    }
+    if names.contains(&"an operator") {
+        names.retain(|name| *name != "`=`");
+        names.push("`;`");
+    }
+    names
+}
+
+/// Says what is often meant at such a place.
+fn advice(text: &str, at: usize) -> Option<&'static str> {
+    let rest = text[at..].trim_start();
+    let before = text[..at].trim_end();
+    if rest.starts_with('=') && !rest.starts_with("==") {
+        return Some("only a map (`@name`) or a scratch variable (`$name`) can be assigned; `==` compares");
+    }
+    // Outside all blocks, behind one that a `>` closed: perhaps earlier than it was meant.
+    let closed = before.rfind('>').filter(|end| !before[..*end].ends_with('-'));
+    if brackets::outside_braces(text, at) && closed.is_some_and(|end| !before[end..].contains(['{', '}']) && before.contains('<')) {
+        return Some("in a `<` block a bare `>` closes the block: put a greater-than in parentheses, `(a > b)`");
+    }
+    None
+}

@@ -1,0 +1,22 @@
+struct qstr { unsigned int hash; unsigned int len; const char *name; };
+struct dentry { unsigned int d_flags; struct dentry *d_parent; struct qstr d_name; };
+struct path { void *mnt; struct dentry *dentry; };
+struct fs_struct { int users; struct path root; struct path pwd; };
+struct upid { int nr; void *ns; };
+struct pid { int count; unsigned int level; struct upid numbers[1]; };
+struct task_struct {
+    unsigned int __state;
+    int prio;
+    int pid;
+    int tgid;
+    struct task_struct *real_parent;
+    struct task_struct *group_leader;
+    struct pid *thread_pid;
+    unsigned int in_execve : 1;
+    unsigned int in_iowait : 1;
+    unsigned int policy : 6;
+    char comm[16];
+    struct fs_struct *fs;
+    unsigned long times[4];
+};
+enum state { TASK_RUNNING = 0, TASK_STOPPED = 4, TASK_DEAD = 128 };
