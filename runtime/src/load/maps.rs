@@ -35,6 +35,8 @@ pub struct KernelMaps {
     pub epoch: Option<MapData>,
     /// A value of zeroes.
     pub zeroes: Option<MapData>,
+    /// A word that is always 0: see `scope_common::arith::blind`.
+    pub nothing: MapData,
     /// The stacks that were met, by their numbers.
     pub stacks: Option<MapData>,
     /// The ring buffer, if the kernel sends records; the reader has it.
@@ -69,6 +71,7 @@ impl KernelMaps {
         let largest = kernel().map(|storage| storage.value_size).max();
         let zeroes = largest.map(|size| array("zeroes", size as u32, 0)).transpose()?;
         let losses = array("losses", 8 * COUNTERS as u32, 0)?;
+        let nothing = array("nothing", 8, 0)?;
         let ops = || program.clauses.iter().flat_map(|clause| &clause.plan.ops);
         let stacks = ops().any(|op| op.code() == Code::Stack as u8).then(|| {
             let flags = if interrupts_off { 0 } else { BPF_F_NO_PREALLOC };
@@ -78,7 +81,7 @@ impl KernelMaps {
         let ring = program.sends_records();
         let ring = ring.then(|| create("records", bpf_map_type::BPF_MAP_TYPE_RINGBUF, 0, 0, RING_SIZE, 0)).transpose()?;
         let ring_fd = ring.as_ref().map(|ring| ring.fd().as_fd().as_raw_fd());
-        Ok((KernelMaps { of_script, losses, epoch, zeroes, stacks, ring: ring_fd }, ring))
+        Ok((KernelMaps { of_script, losses, epoch, zeroes, nothing, stacks, ring: ring_fd }, ring))
     }
 
     /// The descriptor of the ring buffer. Maps that a program does not use are given any descriptor: the verifier

@@ -149,6 +149,7 @@ fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Claus
         MapName::Losses => maps::fd(&maps.losses).as_raw_fd(),
         MapName::Epoch => maps.optional(maps.epoch.as_ref()),
         MapName::Stacks => maps.optional(maps.stacks.as_ref()),
+        MapName::Nothing => maps::fd(&maps.nothing).as_raw_fd(),
         MapName::Slot(slot) => maps.optional(slots.get(&slot).copied()),
     });
     match bpf::load_program(kind(&clause.site), "scope", &instructions, &template.license) {

@@ -28,6 +28,8 @@ pub enum MapName {
     Epoch,
     /// The stacks that were met.
     Stacks,
+    /// A word that is always 0.
+    Nothing,
     /// A map of the script.
     Slot(u8),
 }
@@ -70,6 +72,7 @@ impl Template {
                 "LOSSES" => MapName::Losses,
                 "EPOCH" => MapName::Epoch,
                 "STACKS" => MapName::Stacks,
+                _ if map.section_kind() == EbpfSectionKind::Bss => MapName::Nothing,
                 _ if map.section_kind() == EbpfSectionKind::Rodata => {
                     rodata = map.data().to_vec();
                     MapName::Rodata

@@ -34,7 +34,7 @@ impl Json {
 
 impl Sink for Json {
     fn attached(&mut self, probes: usize) -> io::Result<()> {
-        self.line("attached_probes", |out| write!(out, "{{\"probes\": {probes}}}"))?;
+        writeln!(self.out, "{{\"type\": \"attached_probes\", \"count\": {probes}, \"data\": {{\"probes\": {probes}}}}}")?;
         self.flush()
     }
 
@@ -104,7 +104,7 @@ impl Sink for Json {
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
-        self.line("lost_events", |out| write!(out, "{{\"events\": {events}}}"))
+        writeln!(self.out, "{{\"type\": \"lost_events\", \"count\": {events}, \"data\": {{\"events\": {events}}}}}")
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -44,7 +44,7 @@ pub fn an_interrupt_ends_cleanly() -> Result<(), Failed> {
         unsafe { libc::kill(tracer.id() as i32, signal) };
         let ran = finished(tracer.wait_with_output());
         ran.succeeded()?;
-        check(ran.stdout.starts_with("end\n\n@["), || ran.stdout.clone())?;
+        check(ran.stdout.starts_with("end\n\n\n@["), || ran.stdout.clone())?;
         same(ran.stderr.as_str(), "")?;
     }
     Ok(())
@@ -92,7 +92,7 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
         (&[missing.as_str()], "no such file or directory"),
         (&[folder.as_str()], "is a directory"),
         (&[binary.as_str()], "is not UTF-8: see line 2"),
-        (&["--no-such-option"], "unexpected argument"),
+        (&["--no-such-option", "-e", "BEGIN { }"], "there is no option `--no-such-option`"),
         (&["-e", "fn f() { let = ; } BEGIN { }"], "this is no rhai"),
         (&["-l", "nothing_of_this_name"], "no probe matches"),
     ] {
@@ -132,7 +132,7 @@ pub fn a_script_file_takes_arguments() -> Result<(), Failed> {
     let wrong = run(&[&name, "word"]);
     std::fs::remove_file(&path)?;
     ran.succeeded()?;
-    same((ran.stdout.as_str(), ran.stderr.as_str()), ("42 word|\n\n@: 0\n", ""))?;
+    same((ran.stdout.as_str(), ran.stderr.as_str()), ("42 word|\n\n\n@: 0\n", ""))?;
     wrong.ended_with(2)?;
     check(wrong.stderr.contains("the script was given `word`"), || wrong.stderr.clone())
 }

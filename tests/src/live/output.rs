@@ -35,7 +35,7 @@ pub fn json_is_what_a_dashboard_expects() -> Result<(), Failed> {
     let text = "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); } interval:ms:100 { print(@); clear(@); }";
     let ran = with_load(&["-f", "json", "-e", text], &["slow", "500"]);
     ran.succeeded()?;
-    check(ran.stdout.starts_with("{\"type\": \"attached_probes\", \"data\": {\"probes\": 2}}\n"), || ran.stdout.clone())?;
+    check(ran.stdout.starts_with("{\"type\": \"attached_probes\", \"count\": 1, \"data\": {\"probes\": 2}}\n"), || ran.stdout.clone())?;
     let mut total = 0;
     for entry in ran.json()? {
         if entry["type"] == "map" {
@@ -56,9 +56,9 @@ pub fn text_and_histograms() -> Result<(), Failed> {
     same(
         ran.stdout,
         format!(
-            "\n@h: \n[4, 8)                 1 |{half}{rest}|\n[8, 16)                0 |{empty}|\n\
+            "\n\n@a: 3\n@h: \n[4, 8)                 1 |{half}{rest}|\n[8, 16)                0 |{empty}|\n\
              [16, 32)               0 |{empty}|\n[32, 64)               0 |{empty}|\n[64, 128)              2 |{wide}|\n\n\
-             \n@k[1, x]: -2\n@k[2, y]: 7\n\n@a: 3\n"
+             @k[1, x]: -2\n@k[2, y]: 7\n"
         ),
     )?;
     let ran = run(&["-f", "json", "-e", "BEGIN { @h[1] = hist(5); @k[1, \"x\"] = -2; @a = avg(3); time(\"at\"); print(5); printf(\"é\\n\"); exit(); }"]);
@@ -67,10 +67,10 @@ pub fn text_and_histograms() -> Result<(), Failed> {
         "{\"type\": \"time\", \"data\": \"at\"}
 {\"type\": \"value\", \"data\": 5}
 {\"type\": \"printf\", \"data\": \"é\\n\"}
-{\"type\": \"attached_probes\", \"data\": {\"probes\": 1}}
+{\"type\": \"attached_probes\", \"count\": 1, \"data\": {\"probes\": 1}}
+{\"type\": \"stats\", \"data\": {\"@a\": 3}}
 {\"type\": \"hist\", \"data\": {\"@h\": {\"1\": [{\"min\": 4, \"max\": 7, \"count\": 1}]}}}
 {\"type\": \"map\", \"data\": {\"@k\": {\"1,x\": -2}}}
-{\"type\": \"stats\", \"data\": {\"@a\": 3}}
 ",
     )
 }

@@ -141,7 +141,7 @@ pub fn userspace_clauses_read_the_maps() -> Result<(), Failed> {
     same(ran.value("end ")?, "1000 8 3 1 text 8")?;
     same(ran.value("@e: ")?, "2")?;
     let rest = ran.stdout.lines().filter(|line| line.starts_with('@')).collect::<Vec<_>>();
-    same(rest, vec!["@a: 0", "@m: 3", "@last: 1", "@e: 2"])?;
+    same(rest, vec!["@a: 0", "@e: 2", "@last: 1", "@m: 3"])?;
     let ran = run(&["-e", "BEGIN { @x[1] = 5; @x[2] = 3; print(@x); print(@x, 1); print(@x, 0, 2); print(@x[1]); print(\"done\"); exit(3); } END { clear(@x); }"]);
     ran.ended_with(3)?;
     same(ran.stdout.as_str(), "@x[2]: 3\n@x[1]: 5\n@x[1]: 5\n@x[2]: 1\n@x[1]: 2\n5\ndone\n")
@@ -163,6 +163,6 @@ pub fn deep_expressions_and_many_variables() -> Result<(), Failed> {
         same(value("@right"), Some(right_expected))?;
         same(value("@sum"), Some(230))?;
     }
-    let ran = with_load(&["-e", "sys_enter_getppid /pid == cpid/ { if (cpu > 100000) { $x = 5; } @ = $x; }"], &["getppid", "1"]);
+    let ran = with_load(&["-e", "sys_enter_getppid /pid == cpid/ { let $x; if (cpu > 100000) { $x = 5; } @ = $x; }"], &["getppid", "1"]);
     same(ran.value("@: ")?, "0")
 }
