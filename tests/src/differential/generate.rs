@@ -102,13 +102,12 @@ impl Generator {
             self.tuples.push(ty);
         }
         let maps = if self.heavy { self.random.within(5, 9) } else { self.random.within(2, 6) };
+        // Each is given something before it is read, which says what it holds.
+        let mut body = Vec::new();
         for _ in 0..maps {
             let map = self.map();
-            self.maps.push(map);
-        }
-        let mut body = Vec::new();
-        for map in self.maps.clone() {
             body.push(self.give(&map, 1));
+            self.maps.push(map);
         }
         let (least, most) = if self.heavy { (2, 5) } else { (3, 10) };
         let count = self.random.within(least, most);
@@ -476,8 +475,15 @@ impl Generator {
         made(Ty::Int, &format!("find({template}, {variable})"), key)
     }
 
-    /// A call of a macro.
+    /// A call of a macro; its arguments are in the block that it becomes.
     fn called(&mut self, depth: usize) -> Expr {
+        self.scopes.push(Vec::new());
+        let call = self.call(depth);
+        self.scopes.pop();
+        call
+    }
+
+    fn call(&mut self, depth: usize) -> Expr {
         let which = self.random.below(self.macros.len());
         let name = format!("call{}_{which}", self.seed);
         let (definition, template, inner) = match which {
@@ -605,6 +611,8 @@ impl Generator {
                 out.push(vec![text(format!("unroll ({}) ", self.random.within(1, 3))), body]);
             }
             _ if self.loops >= 2 => self.assign(out),
+            88..=93 if !self.heavy && self.loops > 0 && self.random.chance(50) => self.assign(out),
+            94.. if !self.heavy && self.loops > 0 => self.assign(out),
             88..=93 => self.counted(inner, depth, out),
             _ => self.repeated(inner, depth, out),
         }
@@ -719,6 +727,8 @@ impl Generator {
             }
         }
         statement.push(then);
+        // What follows `else` is a block of its own, the condition with it.
+        self.scopes.push(Vec::new());
         if self.random.chance(25) {
             let condition = self.int(1);
             statement.extend([text(" else if ("), Part::Expr(condition), text(") ")]);
@@ -728,6 +738,7 @@ impl Generator {
             statement.push(text(" else "));
             statement.push(self.block(inner.min(2), depth - 1));
         }
+        self.scopes.pop();
         out.push(statement);
     }
 
@@ -735,6 +746,7 @@ impl Generator {
         match self.heavy {
             true if self.loops == 0 => *self.random.pick(&[20, 50, 100, 200, 500, 1000]),
             true => *self.random.pick(&[3, 8, 20]),
+            false if self.loops > 0 => 2,
             false => self.random.within(1, 4),
         }
     }
@@ -757,7 +769,8 @@ impl Generator {
     fn counted(&mut self, inner: usize, depth: usize, out: &mut Vec<Statement>) {
         let variable = format!("$i{}", self.name());
         let rounds = self.rounds();
-        let mut head = match self.random.below(3) {
+        let known = !self.heavy && self.loops > 0;
+        let mut head = match if known { 0 } else { self.random.below(3) } {
             0..=1 => {
                 let from = self.random.below(3) as i64 - 1;
                 vec![text(format!("{variable} : ({from})..{}", from + rounds as i64))]

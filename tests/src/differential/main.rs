@@ -179,8 +179,9 @@ impl Runner {
     /// Runs programs as one script in one world; gives what they print.
     fn scope(&self, programs: &[Program], kernel: bool) -> Result<String, Ran> {
         let script = script(programs, kernel);
-        // Each keeps some settings, by its seed, so that it fails by itself as it does among others.
-        let settings = ["json_key_lists=1", "stats_detail=1"];
+        // The verifier walks as many rounds as a loop may have, which are few here.
+        let rounds = if self.heavy { "max_loop_rounds=1000" } else { "max_loop_rounds=5" };
+        let settings = ["json_key_lists=1", "stats_detail=1", rounds];
         let mut command = Command::new(&self.scope);
         command.args(["-q", "-f", "json"]).args(settings.iter().flat_map(|setting| ["--config", setting]));
         if self.only_load {
@@ -257,10 +258,11 @@ impl Runner {
 
     fn plan_size(&self, program: &Program) -> usize {
         let mut command = Command::new(&self.scope);
-        command.args(["-q", "-d", "plan", "--dry-run", "-e", &script(std::slice::from_ref(program), true), "--", "true"]);
-        let shown = command.stdin(Stdio::null()).output().map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
+        command.args(["-v", "--dry-run", "-e", &script(std::slice::from_ref(program), true), "--", "true"]);
+        let shown = command.stdin(Stdio::null()).output().map(|output| output.stderr).unwrap_or_default();
         let shown = String::from_utf8_lossy(&shown).into_owned();
-        shown.lines().filter(|line| line.trim_start().split_once("  ").is_some_and(|(number, _)| number.parse::<usize>().is_ok())).count()
+        let plan = shown.split("plan:\n").nth(1).and_then(|rest| rest.split("verifier:\n").next()).unwrap_or_default();
+        plan.lines().count()
     }
 }
 
