@@ -10,8 +10,11 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use scope::cli::render::render;
+use scope::script::Functions;
 use scope_dsl::ctypes::btf::Btf;
 use scope_dsl::ctypes::fixture;
+use scope_dsl::diagnostic::Diagnostic;
+use scope_dsl::explain::Entry;
 use scope_dsl::facts::{Compat, CompatFlag, KernelFacts};
 use scope_dsl::source::{NoImports, Source};
 use scope_dsl::{Options, compile};
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         let name = path.file_stem().expect("a script has a name").to_string_lossy().into_owned();
         Trial::test(name, move || compare(&path))
     });
+    let trials = trials.chain(scope_dsl::explain::entries().map(|entry| Trial::test(format!("explain::{}", entry.code), || explained(entry))));
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
@@ -104,6 +108,30 @@ fn compare(script: &Path) -> Result<(), Failed> {
         return Ok(());
     }
     Err(format!("--- expected\n{expected}\n--- seen\n{seen}\n`cargo xtask test --bless` accepts it").into())
+}
+
+/// The example of a code gives this code and no other, and the corrected one nothing at all.
+fn explained(entry: &Entry) -> Result<(), Failed> {
+    let found = diagnosed(entry.wrong);
+    if found.is_empty() || found.iter().any(|found| found.code != entry.code) {
+        return Err(format!("the example gives {found:#?}\n{}", entry.wrong).into());
+    }
+    match diagnosed(entry.right) {
+        found if found.is_empty() => Ok(()),
+        found => Err(format!("the corrected example gives {found:#?}\n{}", entry.right).into()),
+    }
+}
+
+/// All that is said of a script, its functions included.
+fn diagnosed(text: &str) -> Vec<Diagnostic> {
+    let facts = Recorded::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("kernel"));
+    let mut source = Source::new("example.scope", text);
+    // What the example of an option that is given a wrong value is run with.
+    let options = Options { options: [("depth".to_owned(), "deep".to_owned())].into(), ..Options::default() };
+    let compiled = compile(&mut source, &NoImports, &facts, options);
+    // As on the command line, functions are looked at where all else is right.
+    let functions = compiled.program.is_some().then(|| Functions::compile(&source, &compiled.script.functions).err());
+    compiled.diagnostics.into_iter().chain(functions.flatten()).collect()
 }
 
 /// What a script is compiled to, as text.

@@ -40,7 +40,7 @@ impl Checker<'_> {
         if (least..=most).contains(&given) {
             return Some(());
         }
-        let title = format!("`{}` does not take {given} arguments", row.name);
+        let title = format!("`{}` does not take {}", row.name, super::arguments::counted(given, "argument"));
         self.error(Diagnostic::error("E0311", span, title, format!("expected `{}`", row.signature)));
         None
     }
@@ -60,7 +60,7 @@ impl Checker<'_> {
             }
             Role::Action => {
                 let title = format!("`{}` has no value", row.name);
-                self.error(Diagnostic::error("E0307", span, title, "it can only stand as a statement"));
+                self.error(Diagnostic::error("E0351", span, title, "it can only stand as a statement"));
                 None
             }
         }
@@ -172,7 +172,7 @@ impl Checker<'_> {
             return Some(name);
         }
         let expected = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        self.error(Diagnostic::error("E0316", argument.span, "not one of the words that can stand here", format!("expected {expected}")));
+        self.error(Diagnostic::error("E0362", argument.span, "not one of the words that can stand here", format!("expected {expected}")));
         None
     }
 
@@ -295,7 +295,7 @@ impl Checker<'_> {
             Ok(std::net::IpAddr::V6(address)) => address.octets().to_vec(),
             Err(_) => {
                 let title = format!("`{text}` is no IP address");
-                self.error(Diagnostic::error("E0316", argument.span, title, "expected \"127.0.0.1\" or \"::1\""));
+                self.error(Diagnostic::error("E0363", argument.span, title, "expected \"127.0.0.1\" or \"::1\""));
                 return None;
             }
         };

@@ -43,7 +43,7 @@ pub fn declare(script: &ast::Script, maps: &mut Maps, found: &mut Diagnostics) {
                 let known = u32::try_from(entries).ok().filter(|entries| (1..=1 << 24).contains(entries));
                 if known.is_none() {
                     let title = format!("a map can't have {entries} entries");
-                    found.push(Diagnostic::error("E0302", span, title, "expected 1 to 16777216"));
+                    found.push(Diagnostic::error("E0349", span, title, "expected 1 to 16777216"));
                     continue;
                 }
                 known
@@ -161,7 +161,7 @@ impl Maps {
                         let names = written.iter().map(String::as_str);
                         Diagnostic::error("E0305", span, title, "it is only read").suggest(&name, names)
                     }
-                    None => Diagnostic::error("E0305", span, format!("`{name}` is never used"), "only declared"),
+                    None => Diagnostic::error("E0350", span, format!("`{name}` is never used"), "only declared"),
                 };
                 found.push(error);
                 continue;

@@ -153,7 +153,7 @@ impl Checker<'_> {
             (Type::Text { .. }, ty) | (ty, Type::Text { .. }) if matches!(ty, Type::Pointer { .. }) => {
                 error.help("`str(pointer)` reads the text at an address")
             }
-            (Type::Text { .. }, ty) | (ty, Type::Text { .. }) if ty.is_number() => {
+            (Type::Text { .. }, ty) | (ty, Type::Text { .. }) if ty.is_number() && operator.compares() => {
                 error.help("a number is written without quotes: `pid == 1`")
             }
             _ => error,

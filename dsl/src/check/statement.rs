@@ -128,7 +128,7 @@ impl Checker<'_> {
                 }
             }
             _ => {
-                self.error(Diagnostic::error("E0307", target.span, "this can't be changed", "expected a map or a scratch variable"));
+                self.error(Diagnostic::error("E0352", target.span, "this can't be changed", "expected a map or a scratch variable"));
                 None
             }
         }

@@ -143,7 +143,7 @@ impl Builder<'_> {
         let parsed = Grammar::parse(Rule::expr, value).ok().and_then(|mut pairs| pairs.next());
         let Some(expr) = parsed.filter(|pair| pair.as_str().len() == value.len()) else {
             let place = Span::new(name_span.end + blanks, name_span.end + blanks + value.len());
-            self.errors.push(Diagnostic::error("E0108", place, "this is no value", "expected an expression"));
+            self.errors.push(Diagnostic::error("E0114", place, "this is no value", "expected an expression"));
             return;
         };
         let mut inner = Builder { base: name_span.end + blanks, text: value, errors: Vec::new() };
