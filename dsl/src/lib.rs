@@ -15,6 +15,7 @@ pub mod expand;
 pub mod explain;
 pub mod facts;
 pub mod fields;
+pub mod format;
 pub mod functions;
 pub mod limits;
 mod lints;

@@ -16,6 +16,7 @@ use scope_dsl::ctypes::fixture;
 use scope_dsl::diagnostic::Diagnostic;
 use scope_dsl::explain::Entry;
 use scope_dsl::facts::{Compat, CompatFlag, KernelFacts};
+use scope_dsl::format::{Refused, format};
 use scope_dsl::source::{NoImports, Source};
 use scope_dsl::{Options, compile};
 
@@ -91,6 +92,9 @@ fn main() -> ExitCode {
         Trial::test(name, move || compare(&path))
     });
     let trials = trials.chain(scope_dsl::explain::entries().map(|entry| Trial::test(format!("explain::{}", entry.code), || explained(entry))));
+    let trials = trials.chain(formatted_scripts().into_iter().map(|(name, text)| {
+        Trial::test(format!("format::{name}"), move || same_when_formatted(&name, &text))
+    }));
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
@@ -108,6 +112,48 @@ fn compare(script: &Path) -> Result<(), Failed> {
         return Ok(());
     }
     Err(format!("--- expected\n{expected}\n--- seen\n{seen}\n`cargo xtask test --bless` accepts it").into())
+}
+
+/// Every script that the formatter must not change: those of the tests, the bundled ones, the examples of the codes.
+fn formatted_scripts() -> Vec<(String, String)> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut scripts = Vec::new();
+    for directory in ["golden", "cases", "../stdlib-scripts"] {
+        for path in fs::read_dir(own.join(directory)).expect("scripts").flatten().map(|entry| entry.path()) {
+            if path.extension().is_none_or(|extension| extension != "scope") {
+                continue;
+            }
+            let name = path.file_stem().expect("a script has a name").to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).expect("a script can be read");
+            for (part, text) in text.split("//----\n").enumerate() {
+                scripts.push((format!("{directory}/{name}/{part}"), text.replace("case {", "BEGIN {")));
+            }
+        }
+    }
+    scripts.extend(scope_dsl::explain::entries().map(|entry| (entry.code.to_owned(), entry.right.to_owned())));
+    scripts
+}
+
+/// Formatting does not change what a script is compiled to, and a second time changes nothing.
+fn same_when_formatted(name: &str, text: &str) -> Result<(), Failed> {
+    let formatted = match format(text) {
+        Ok(formatted) => formatted,
+        // A script that shows an error of the syntax is left alone.
+        Err(Refused::Wrong(_)) => return Ok(()),
+        Err(Refused::Changed) => return Err("it would be another script".into()),
+    };
+    if format(&formatted).as_ref() != Ok(&formatted) {
+        return Err(format!("formatted again it differs:\n{formatted}").into());
+    }
+    let facts = Recorded::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("kernel"));
+    let plans = |text: &str| {
+        let shown = show(name, text, &facts);
+        // Places differ, so only what runs is compared, and which codes are given.
+        let lines = shown.lines().filter(|line| line.contains("[E0") || line.contains("[W0") || line.starts_with("   ") && !line.contains('|') || line.starts_with("map") || line.starts_with("clause"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (before, after) = (plans(text), plans(&formatted));
+    if before == after { Ok(()) } else { Err(format!("{before:#?}\n{after:#?}\n{formatted}").into()) }
 }
 
 /// The example of a code gives this code and no other, and the corrected one nothing at all.
