@@ -141,7 +141,7 @@ impl<'s> Variables<'s> {
         unread.retain(|(name, _)| !name.starts_with("$_") && !name.contains('.'));
         unread.sort_by_key(|(_, span)| span.start);
         for (name, span) in unread {
-            let warning = Diagnostic::warning("W0007", *span, format!("`{name}` is never used"), "given a value that nothing reads");
+            let warning = Diagnostic::warning("W0007", *span, format!("`{name}` is never used"), "nothing reads it");
             let near = self.read.iter().filter(|read| !self.given.contains_key(read.as_str())).map(String::as_str);
             found.push(warning.suggest(name, near).help("`_ = value` drops a value on purpose"));
         }

@@ -17,7 +17,7 @@ use scope_dsl::diagnostic::Diagnostic;
 use scope_dsl::explain::Entry;
 use scope_dsl::facts::{Compat, CompatFlag, KernelFacts};
 use scope_dsl::format::{Refused, format};
-use scope_dsl::source::{NoImports, Source};
+use scope_dsl::source::{Importer, NoImports, Source};
 use scope_dsl::{Options, compile};
 
 /// A recorded kernel: a copy of the parts of tracefs that the scripts name.
@@ -80,6 +80,17 @@ impl KernelFacts for Recorded {
     }
 }
 
+/// Imports from beside the golden scripts.
+struct Beside;
+
+impl Importer for Beside {
+    fn import(&self, name: &str, _: &str) -> Result<(String, String), String> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
+        let text = fs::read_to_string(path).map_err(|_| "no such file or directory".to_owned())?;
+        Ok((name.to_owned(), text))
+    }
+}
+
 fn main() -> ExitCode {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut scripts = fs::read_dir(own.join("golden")).expect("golden scripts").flatten().map(|entry| entry.path()).collect::<Vec<_>>();
@@ -95,6 +106,7 @@ fn main() -> ExitCode {
     let trials = trials.chain(formatted_scripts().into_iter().map(|(name, text)| {
         Trial::test(format!("format::{name}"), move || same_when_formatted(&name, &text))
     }));
+    let trials = trials.chain([Trial::test("every_code_has_a_page", every_code_has_a_page)]);
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
@@ -142,6 +154,9 @@ fn same_when_formatted(name: &str, text: &str) -> Result<(), Failed> {
         Err(Refused::Wrong(_)) => return Ok(()),
         Err(Refused::Changed) => return Err("it would be another script".into()),
     };
+    if name.starts_with("../stdlib-scripts") && formatted != text {
+        return Err(format!("a bundled script is to have the form that `scope fmt` gives:\n{formatted}").into());
+    }
     if format(&formatted).as_ref() != Ok(&formatted) {
         return Err(format!("formatted again it differs:\n{formatted}").into());
     }
@@ -154,6 +169,15 @@ fn same_when_formatted(name: &str, text: &str) -> Result<(), Failed> {
     };
     let (before, after) = (plans(text), plans(&formatted));
     if before == after { Ok(()) } else { Err(format!("{before:#?}\n{after:#?}\n{formatted}").into()) }
+}
+
+/// Each code is shown as people see it by one of the golden scripts.
+fn every_code_has_a_page() -> Result<(), Failed> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let pages = fs::read_dir(golden)?.flatten().filter_map(|entry| fs::read_to_string(entry.path()).ok()).collect::<String>();
+    let missing = scope_dsl::explain::entries().filter(|entry| !pages.contains(&format!("[{}]", entry.code)));
+    let missing = missing.map(|entry| entry.code).collect::<Vec<_>>();
+    if missing.is_empty() { Ok(()) } else { Err(format!("no page shows {missing:?}").into()) }
 }
 
 /// The example of a code gives this code and no other, and the corrected one nothing at all.
@@ -187,10 +211,17 @@ fn show(name: &str, text: &str, facts: &dyn KernelFacts) -> String {
     let mut out = String::new();
     for part in &parts {
         let mut source = Source::new(format!("{name}.scope"), *part);
-        let options = Options { start: 1000, cpid: Some(4242), ..Options::default() };
-        let compiled = compile(&mut source, &NoImports, facts, options);
+        let own = [("depth".to_owned(), "deep".to_owned())].into();
+        let options = Options { start: 1000, cpid: (!part.contains("// no command")).then_some(4242), options: own, ..Options::default() };
+        let compiled = compile(&mut source, &Beside, facts, options);
         if !compiled.diagnostics.is_empty() {
             out += &render(&source, &compiled.diagnostics, false);
+        }
+        // As on the command line, functions are looked at where all else is right.
+        if compiled.program.is_some()
+            && let Err(error) = Functions::compile(&source, &compiled.script.functions)
+        {
+            out += &render(&source, &[error], false);
         }
         for (map, described) in compiled.program.iter().flat_map(|program| &program.maps) {
             let _ = writeln!(out, "map {map}: {:?}, {:?}", described.value, described.storage);

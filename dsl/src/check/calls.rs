@@ -47,6 +47,9 @@ impl Checker<'_> {
 
     pub(super) fn call(&mut self, name: &Name, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         let Some(row) = Row::named(&name.text) else {
+            if let ("sizeof", [argument]) = (name.text.as_str(), arguments) {
+                return self.size_of_value(argument, span);
+            }
             self.unknown_function(name);
             return None;
         };

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::ast::{self, ExprKind as Ast, Name, TypeRef};
 use crate::checked::{Expr, ExprKind};
-use crate::ctypes::CType;
+use crate::ctypes::{CType, Named as Tag};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::types::Type;
@@ -139,6 +139,18 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// `sizeof(value)`, or of a type whose name could be one of a value.
+    pub(super) fn size_of_value(&mut self, argument: &ast::Expr, span: Span) -> Option<Expr> {
+        if let Ast::Ident(name) = &argument.kind
+            && crate::builtins::Builtin::named(name).is_none()
+            && let Some(size) = self.given.types.named(Tag::Typedef, name).and_then(|id| self.given.types.size_of(id))
+        {
+            return Some(int(size.into(), Type::UNSIGNED, span));
+        }
+        let value = self.expr(argument)?;
+        Some(int(self.bytes(&value.ty), Type::UNSIGNED, span))
     }
 
     /// Bytes of a value as C counts them.

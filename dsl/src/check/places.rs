@@ -204,7 +204,9 @@ impl Checker<'_> {
                 Some(map)
             }
             _ => {
-                self.error(Diagnostic::error("E0309", argument.span, "not a whole map", "expected `@name`"));
+                let error = Diagnostic::error("E0309", argument.span, "not a whole map", "expected `@name`");
+                let entry = matches!(argument.kind, Ast::Map(..));
+                self.error(if entry { error.help("one entry is removed by `delete(@name[key])`") } else { error });
                 None
             }
         }

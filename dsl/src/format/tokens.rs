@@ -91,8 +91,8 @@ fn token(rest: &str, first: char) -> (usize, Kind) {
     if rest.starts_with("//") {
         return (rest[..until(rest.find('\n'))].trim_end().len(), Kind::LineComment);
     }
-    if rest.starts_with("/*") {
-        return (until(rest[2..].find("*/").map(|end| end + 4)), Kind::BlockComment);
+    if let Some(comment) = rest.strip_prefix("/*") {
+        return (until(comment.find("*/").map(|end| end + 4)), Kind::BlockComment);
     }
     if first == '"' {
         return (string(rest), Kind::Word);
