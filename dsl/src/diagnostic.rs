@@ -60,6 +60,17 @@ impl Diagnostic {
         self
     }
 
+    /// Notes that the same place is wrong in another way too, as at another probe of the clause.
+    fn widen(&mut self, label: &str) {
+        /// Such notes at most: a pattern may match hundreds of probes.
+        const MOST: usize = 3;
+        let also = format!("also, {label}");
+        let have = self.help.iter().filter(|help| help.starts_with("also, ")).count();
+        if self.primary.1 != label && !self.help.contains(&also) && have <= MOST {
+            self.help.push(if have < MOST { also } else { "also, others".to_owned() });
+        }
+    }
+
     /// Adds `did you mean ...?` if one of the candidates is near.
     #[must_use]
     pub fn suggest<'a>(self, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Diagnostic {
@@ -86,8 +97,12 @@ pub struct Diagnostics(pub Vec<Diagnostic>);
 impl Diagnostics {
     /// Adds one, unless the same was said of the same place: a clause is checked once for each kind of attach point.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.0.contains(&diagnostic) {
-            self.0.push(diagnostic);
+        let same = |have: &Diagnostic| {
+            (have.code, &have.title, have.primary.0) == (diagnostic.code, &diagnostic.title, diagnostic.primary.0)
+        };
+        match self.0.iter().position(same) {
+            None => self.0.push(diagnostic),
+            Some(have) => self.0[have].widen(&diagnostic.primary.1),
         }
     }
 

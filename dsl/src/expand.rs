@@ -179,9 +179,12 @@ impl Expander<'_> {
     /// The block that stands in place of a call.
     fn call(&mut self, definition: &Macro, arguments: Vec<Expr>, span: Span) -> ExprKind {
         let name = &definition.name.text;
-        let nothing = ExprKind::Int(0);
+        // A block without a value can stand anywhere, so that nothing more is said of the call.
+        let zero = Expr { kind: ExprKind::Int(0), span };
+        let nothing = ExprKind::Block(Vec::new(), Box::new(zero.clone()));
         if arguments.len() != definition.parameters.len() {
-            let title = format!("`{name}` takes {} arguments, not {}", definition.parameters.len(), arguments.len());
+            let takes = crate::check::counted(definition.parameters.len(), "argument");
+            let title = format!("`{name}` takes {takes}, not {}", arguments.len());
             let error = Diagnostic::error("E0311", span, title, "");
             self.found.push(error.also(definition.name.span, "defined here"));
             return nothing;
@@ -204,7 +207,7 @@ impl Expander<'_> {
             if !fits {
                 let what = if parameter.text.starts_with('$') { "a scratch variable" } else { "a map" };
                 let title = format!("`{name}` needs {what} for `{}`", parameter.text);
-                let error = Diagnostic::error("E0311", argument.span, title, format!("expected {what}"));
+                let error = Diagnostic::error("E0358", argument.span, title, format!("expected {what}"));
                 self.found.push(error.also(parameter.span, "the parameter"));
                 return nothing;
             }
@@ -229,7 +232,7 @@ impl Expander<'_> {
             Some(Statement { kind: StatementKind::Expr(value), .. }) => value,
             last => {
                 body.extend(last);
-                Expr { kind: nothing, span }
+                zero
             }
         };
         statements.extend(body);

@@ -12,10 +12,13 @@ pub mod config;
 pub mod ctypes;
 pub mod diagnostic;
 pub mod expand;
+pub mod explain;
 pub mod facts;
 pub mod fields;
+pub mod format;
 pub mod functions;
 pub mod limits;
+mod lints;
 pub mod lower;
 mod parse;
 pub mod printf;
@@ -119,6 +122,9 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
     };
     let given = check::Given { script: &script, probes: &probes, context: &context, config: &config, types: &types, facts };
     let checked = check::check(&given, &mut found);
+    if !found.any_error() {
+        lints::look(&script, &mut found);
+    }
     let shown = checked.script.as_ref().filter(|_| options.show_checked).map(|script| format!("{script:#?}"));
     let shown = shown.unwrap_or_default();
     let program = checked.script.map(|checked| {
@@ -162,7 +168,7 @@ fn configure(script: &ast::Script, outer: &[(String, String)], found: &mut Diagn
             }
             Err(Refused::Value(values)) => {
                 let title = format!("`{}` can't be `{}`", name.text, value.text);
-                found.push(Diagnostic::error("E0406", value.span, title, format!("expected {values}")));
+                found.push(Diagnostic::error("E0409", value.span, title, format!("expected {values}")));
             }
         }
     }

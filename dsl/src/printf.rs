@@ -120,7 +120,7 @@ fn spec(mut rest: &str) -> Result<(Spec, &str), String> {
     let conversion = rest.chars().next().ok_or_else(|| "the format ends inside a conversion".to_owned())?;
     spec.conversion = if conversion == 'i' { 'd' } else { conversion };
     if !"duxXopcsr".contains(spec.conversion) {
-        return Err(format!("`%{}` is no conversion", conversion.escape_debug()));
+        return Err("not a conversion".to_owned());
     }
     if conversion == 'r' {
         let (bytes, len) = match rest.as_bytes().get(1) {

@@ -41,7 +41,7 @@ impl Uses {
 }
 
 /// Calls back for each expression in a block.
-fn each_in(block: &Block, look: &mut impl FnMut(&Expr)) {
+pub fn each_in(block: &Block, look: &mut impl FnMut(&Expr)) {
     for statement in block {
         match &statement.kind {
             StatementKind::Expr(one) | StatementKind::Discard(one) => each(one, look),
@@ -82,7 +82,7 @@ fn each_type(ty: &TypeRef, look: &mut impl FnMut(&Expr)) {
 }
 
 /// Calls back for an expression and each in it.
-fn each(expr: &Expr, look: &mut impl FnMut(&Expr)) {
+pub fn each(expr: &Expr, look: &mut impl FnMut(&Expr)) {
     look(expr);
     match &expr.kind {
         ExprKind::Map(_, many) | ExprKind::Call(_, many) | ExprKind::Tuple(many) => many.iter().for_each(|one| each(one, look)),

@@ -68,7 +68,7 @@ impl KernelFacts for Recorded {
     }
 
     fn kernel_address(&self, name: &str) -> Option<u64> {
-        (name == "init_task").then_some(0xffff_ffff_8200_0000)
+        ["init_task", "schedule"].contains(&name).then_some(0xffff_ffff_8200_0000)
     }
 
     fn cgroup_id(&self, path: &str) -> Option<u64> {

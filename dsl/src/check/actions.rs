@@ -124,7 +124,7 @@ impl Checker<'_> {
             ExprKind::Int(0) => self.error(Diagnostic::error("E0347", span, message, "the script says so")),
             ExprKind::Int(_) => {}
             _ => {
-                let error = Diagnostic::error("E0316", condition.span, "not known when the script is compiled", "");
+                let error = Diagnostic::error("E0361", condition.span, "not known when the script is compiled", "");
                 self.error(error.help("`assert` is checked when the script runs"));
             }
         }
@@ -214,7 +214,7 @@ impl Checker<'_> {
 
     pub(super) fn emit(&mut self, name: &Name, fields: &[ast::EmitField], span: Span) -> Option<Statement> {
         if fields.is_empty() {
-            self.error(Diagnostic::error("E0310", span, "a record without fields", "expected `emit name { field, ... }`"));
+            self.error(Diagnostic::error("E0357", span, "a record without fields", "expected `emit name { field, ... }`"));
             return None;
         }
         let mut record = Record::default();
@@ -234,7 +234,7 @@ impl Checker<'_> {
                 }
             };
             if named.iter().any(|have| have.name == label.text) {
-                self.error(Diagnostic::error("E0310", label.span, format!("two fields `{}`", label.text), "the second"));
+                self.error(Diagnostic::error("E0356", label.span, format!("two fields `{}`", label.text), "the second"));
                 whole = false;
             }
             match self.argument(value, &mut record) {

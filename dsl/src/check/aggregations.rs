@@ -73,7 +73,7 @@ impl Checker<'_> {
                     let names = Series::NAMES.map(|(name, _)| name);
                     let title = format!("a time series has no `{name}`");
                     let label = format!("expected {}", names.map(|name| format!("\"{name}\"")).join(", "));
-                    self.error(Diagnostic::error("E0316", argument.span, title, label).suggest(&name, names));
+                    self.error(Diagnostic::error("E0362", argument.span, title, label).suggest(&name, names));
                 }
                 known?.1
             }

@@ -46,18 +46,33 @@ pub fn is_apart(value: &Expr) -> bool {
     matches!(value.kind, ExprKind::Str { .. } | ExprKind::Access(Access::DataLocation(_)))
 }
 
+/// A number of things, in words.
+pub fn counted(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// How many values stand somewhere, in words.
+fn follow(number: usize) -> String {
+    match number {
+        0 => "no value stands".to_owned(),
+        1 => "1 value stands".to_owned(),
+        _ => format!("{number} values stand"),
+    }
+}
+
 impl Checker<'_> {
     /// Checks a value that goes into a record; a call of a script's function happens when the record is printed.
     pub(super) fn argument(&mut self, expr: &ast::Expr, record: &mut Record) -> Option<Argument> {
         if let Ast::Call(name, arguments) = &expr.kind
             && Row::named(&name.text).is_none()
+            && name.text != "sizeof"
         {
             let Some(function) = self.functions.get(&name.text) else {
                 self.unknown_function(name);
                 return None;
             };
             if function.arity != arguments.len() {
-                let title = format!("`{}` takes {} arguments, not {}", name.text, function.arity, arguments.len());
+                let title = format!("`{}` takes {}, not {}", name.text, counted(function.arity, "argument"), arguments.len());
                 let error = Diagnostic::error("E0311", expr.span, title, "").also(function.name.span, "defined here");
                 self.error(error);
                 return None;
@@ -93,8 +108,8 @@ impl Checker<'_> {
         });
         let specs = specs.collect::<Vec<_>>();
         if specs.len() != values.len() {
-            let title = format!("the format has {} conversions, but {} values follow", specs.len(), values.len());
-            self.error(Diagnostic::error("E0312", span, title, "").also(format.span, "the format"));
+            let title = format!("the format has {}, but {} behind it", counted(specs.len(), "conversion"), follow(values.len()));
+            self.error(Diagnostic::error("E0359", span, title, "").also(format.span, "the format"));
             return None;
         }
         let mut fits = true;

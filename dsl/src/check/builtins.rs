@@ -62,7 +62,7 @@ impl Checker<'_> {
                 return Some(Expr { kind: ExprKind::Text(text), ty, span });
             }
             (Builtin::Cpid, _) if !self.given.context.has_command => {
-                let error = Diagnostic::error("E0323", span, "`cpid` needs a command", "no command was started");
+                let error = Diagnostic::error("E0365", span, "`cpid` needs a command", "no command was started");
                 self.error(error.help("start one with `-c 'COMMAND'` or `-- COMMAND ARGUMENTS`"));
                 return None;
             }

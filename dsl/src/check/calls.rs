@@ -40,13 +40,16 @@ impl Checker<'_> {
         if (least..=most).contains(&given) {
             return Some(());
         }
-        let title = format!("`{}` does not take {given} arguments", row.name);
+        let title = format!("`{}` does not take {}", row.name, super::arguments::counted(given, "argument"));
         self.error(Diagnostic::error("E0311", span, title, format!("expected `{}`", row.signature)));
         None
     }
 
     pub(super) fn call(&mut self, name: &Name, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         let Some(row) = Row::named(&name.text) else {
+            if let ("sizeof", [argument]) = (name.text.as_str(), arguments) {
+                return self.size_of_value(argument, span);
+            }
             self.unknown_function(name);
             return None;
         };
@@ -60,7 +63,7 @@ impl Checker<'_> {
             }
             Role::Action => {
                 let title = format!("`{}` has no value", row.name);
-                self.error(Diagnostic::error("E0307", span, title, "it can only stand as a statement"));
+                self.error(Diagnostic::error("E0351", span, title, "it can only stand as a statement"));
                 None
             }
         }
@@ -172,7 +175,7 @@ impl Checker<'_> {
             return Some(name);
         }
         let expected = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        self.error(Diagnostic::error("E0316", argument.span, "not one of the words that can stand here", format!("expected {expected}")));
+        self.error(Diagnostic::error("E0362", argument.span, "not one of the words that can stand here", format!("expected {expected}")));
         None
     }
 
@@ -295,7 +298,7 @@ impl Checker<'_> {
             Ok(std::net::IpAddr::V6(address)) => address.octets().to_vec(),
             Err(_) => {
                 let title = format!("`{text}` is no IP address");
-                self.error(Diagnostic::error("E0316", argument.span, title, "expected \"127.0.0.1\" or \"::1\""));
+                self.error(Diagnostic::error("E0363", argument.span, title, "expected \"127.0.0.1\" or \"::1\""));
                 return None;
             }
         };

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::ast::{self, ExprKind as Ast, Name, TypeRef};
 use crate::checked::{Expr, ExprKind};
-use crate::ctypes::CType;
+use crate::ctypes::{CType, Named as Tag};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::types::Type;
@@ -18,9 +18,15 @@ impl Checker<'_> {
         let value = self.expr(expr)?;
         match value.kind {
             ExprKind::Int(value) if range.contains(&value) => Some(value),
+            ExprKind::Int(value) => {
+                let title = format!("{} is out of range here", value as i64);
+                let label = format!("expected {} to {}", range.start(), range.end());
+                self.error(Diagnostic::error("E0316", expr.span, title, label));
+                None
+            }
             _ => {
                 let label = format!("expected a literal from {} to {}", range.start(), range.end());
-                self.error(Diagnostic::error("E0316", expr.span, "not such a number", label));
+                self.error(Diagnostic::error("E0361", expr.span, "not known when the script is compiled", label));
                 None
             }
         }
@@ -32,7 +38,7 @@ impl Checker<'_> {
         match value.kind {
             ExprKind::Int(value) => Some(value as i64),
             _ => {
-                self.error(Diagnostic::error("E0316", expr.span, "not known when the script is compiled", "expected a literal"));
+                self.error(Diagnostic::error("E0361", expr.span, "not known when the script is compiled", "expected a literal"));
                 None
             }
         }
@@ -43,7 +49,7 @@ impl Checker<'_> {
         match self.expr(expr)?.kind {
             ExprKind::Text(text) => Some(text),
             _ => {
-                self.error(Diagnostic::error("E0312", expr.span, "not a string literal", "expected \"...\""));
+                self.error(Diagnostic::error("E0360", expr.span, "not a string literal", "expected \"...\""));
                 None
             }
         }
@@ -87,7 +93,7 @@ impl Checker<'_> {
             ExprKind::Int(value) => (*value as i64).to_string(),
             ExprKind::Text(text) => text.clone(),
             _ => {
-                self.error(Diagnostic::error("E0316", default.span, "not known when the script is compiled", "expected a literal"));
+                self.error(Diagnostic::error("E0361", default.span, "not known when the script is compiled", "expected a literal"));
                 return None;
             }
         };
@@ -134,6 +140,18 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// `sizeof(value)`, or of a type whose name could be one of a value.
+    pub(super) fn size_of_value(&mut self, argument: &ast::Expr, span: Span) -> Option<Expr> {
+        if let Ast::Ident(name) = &argument.kind
+            && crate::builtins::Builtin::named(name).is_none()
+            && let Some(size) = self.given.types.named(Tag::Typedef, name).and_then(|id| self.given.types.size_of(id))
+        {
+            return Some(int(size.into(), Type::UNSIGNED, span));
+        }
+        let value = self.expr(argument)?;
+        Some(int(self.bytes(&value.ty), Type::UNSIGNED, span))
     }
 
     /// Bytes of a value as C counts them.

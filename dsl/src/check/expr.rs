@@ -67,7 +67,7 @@ impl Checker<'_> {
                 None
             }
             Type::Tuple(parts) if parts.is_empty() => {
-                self.error(Diagnostic::error("E0307", value.span, "an empty tuple is no value", ""));
+                self.error(Diagnostic::error("E0354", value.span, "an empty tuple is no value", ""));
                 None
             }
             _ => Some(value),
@@ -78,7 +78,7 @@ impl Checker<'_> {
         let mut names = Vec::<&str>::new();
         for (name, _) in fields {
             if names.contains(&name.text.as_str()) {
-                self.error(Diagnostic::error("E0310", name.span, format!("two fields `{}`", name.text), "the second"));
+                self.error(Diagnostic::error("E0356", name.span, format!("two fields `{}`", name.text), "the second"));
                 return None;
             }
             names.push(&name.text);

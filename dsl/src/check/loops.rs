@@ -37,7 +37,7 @@ impl Checker<'_> {
         let condition = match condition.kind {
             ExprKind::Int(0) => return Some(Statement::If(condition, Vec::new(), Vec::new())),
             ExprKind::Int(_) if !leaves(&body) => {
-                let error = Diagnostic::error("E0404", condition.span, "this loop never ends", "always true, and nothing leaves it");
+                let error = Diagnostic::error("E0408", condition.span, "this loop never ends", "always true, and nothing leaves it");
                 let rounds = if self.in_userspace() { USER_ROUNDS } else { self.given.config.max_loop_rounds.into() };
                 let help = format!("a loop is cut after {rounds} rounds; `break` leaves it, `for ($i : 0..10)` counts");
                 self.error(error.help(help));
@@ -67,7 +67,7 @@ impl Checker<'_> {
         let most = self.most_rounds();
         if let Some(rounds) = rounds.filter(|rounds| *rounds > most) {
             let title = format!("this loop has {rounds} rounds; the limit is {most}");
-            self.error(Diagnostic::error("E0404", from.span.to(to.span), title, "too many"));
+            self.error(Diagnostic::error("E0407", from.span.to(to.span), title, "too many"));
             return;
         }
         // The end is computed once.
@@ -92,7 +92,7 @@ impl Checker<'_> {
     pub(super) fn each(&mut self, variable: &Name, map: &Name, body: &ast::Block, span: Span) -> Option<Statement> {
         if !self.in_userspace() {
             let title = "a kernel clause can't go through a map";
-            let error = Diagnostic::error("E0325", map.span, title, "its entries change all the while");
+            let error = Diagnostic::error("E0366", map.span, title, "its entries change all the while");
             self.error(error.help("do it in an `interval` or `END` clause"));
             return None;
         }
@@ -101,7 +101,7 @@ impl Checker<'_> {
         let (key, value) = self.state.maps.entry_types(number);
         let key = match key.as_slice() {
             [] => {
-                let error = Diagnostic::error("E0325", map.span, format!("`{}` has no keys", map.text), "there is nothing to go through");
+                let error = Diagnostic::error("E0367", map.span, format!("`{}` has no keys", map.text), "there is nothing to go through");
                 // Not known before the pass that sees its keys.
                 if self.state.maps.has_key_types(number) {
                     self.error(error);
@@ -131,7 +131,7 @@ impl Checker<'_> {
         if self.clause.scopes.loops > 0 {
             return Some(statement);
         }
-        let error = Diagnostic::error("E0307", span, format!("`{word}` stands outside a loop"), "there is nothing to leave");
+        let error = Diagnostic::error("E0353", span, format!("`{word}` stands outside a loop"), "there is nothing to leave");
         self.error(if word == "break" { error.help("`return` ends the clause") } else { error });
         None
     }

@@ -43,7 +43,7 @@ pub fn declare(script: &ast::Script, maps: &mut Maps, found: &mut Diagnostics) {
                 let known = u32::try_from(entries).ok().filter(|entries| (1..=1 << 24).contains(entries));
                 if known.is_none() {
                     let title = format!("a map can't have {entries} entries");
-                    found.push(Diagnostic::error("E0302", span, title, "expected 1 to 16777216"));
+                    found.push(Diagnostic::error("E0349", span, title, "expected 1 to 16777216"));
                     continue;
                 }
                 known
@@ -148,22 +148,22 @@ impl Maps {
         let mut maps = IndexMap::new();
         let written = self.0.iter().filter(|(_, known)| known.value.is_some()).map(|(name, _)| name.clone());
         let written = written.collect::<Vec<_>>();
+        // Where something else is wrong, the writing may be what it kept from being seen.
+        let wrong = found.any_error();
         for (name, known) in self.0 {
             let Known { key, value, usage, wish, read, span } = known;
             let Some((value, _)) = value else {
-                // Where something else is wrong, the writing may be what it kept from being seen.
-                if found.any_error() {
+                if wrong {
                     continue;
                 }
                 let error = match read {
                     Some(span) => {
                         let title = format!("`{name}` is never given a value");
-                        let names = written.iter().map(String::as_str);
-                        Diagnostic::error("E0305", span, title, "it is only read").suggest(&name, names)
+                        Diagnostic::error("E0305", span, title, "it is only read")
                     }
-                    None => Diagnostic::error("E0305", span, format!("`{name}` is never used"), "only declared"),
+                    None => Diagnostic::error("E0350", span, format!("`{name}` is never used"), "only declared"),
                 };
-                found.push(error);
+                found.push(error.suggest(&name, written.iter().map(String::as_str)));
                 continue;
             };
             let key = key.map_or_else(Vec::new, |(key, _)| key);

@@ -367,7 +367,7 @@ impl Checker<'_> {
             }
             ty => {
                 let label = format!("this is {}", ty.describe());
-                self.error(Diagnostic::error("E0327", object.span, "not an array", label));
+                self.error(Diagnostic::error("E0369", object.span, "not an array", label));
                 None
             }
         }

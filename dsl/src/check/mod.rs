@@ -26,13 +26,15 @@ use std::rc::Rc;
 use scope_common::plan::MAX_MAPS;
 
 use crate::ast;
-use crate::checked::{Action, Clause, Script};
+use crate::checked::{Action, Clause, ExprKind, Script};
 use crate::config::Config;
 use crate::ctypes::{TypeId, Types};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::facts::KernelFacts;
+use crate::lints;
 use crate::resolve::{Probes, Site};
 use crate::types::{Enum, Type};
+pub(crate) use arguments::counted;
 pub use arguments::is_apart;
 use maps::Maps;
 use variables::Scopes;
@@ -185,6 +187,9 @@ impl Checker<'_> {
     fn clause(&mut self, source: usize, clause: &ast::Clause, site: &Site) -> Clause {
         self.clause = ClauseState { source, site: Some(site.clone()), scopes: Scopes::default(), blank: Vec::new() };
         let predicate = clause.predicate.as_ref().and_then(|predicate| self.condition(predicate));
+        if let (Some(written), Some(predicate)) = (&clause.predicate, &predicate) {
+            self.warn_of_known(written, predicate);
+        }
         let block = self.block(&clause.body);
         let blank = std::mem::take(&mut self.clause.blank);
         let mut body = blank.into_iter().map(|number| self.blank_variable(number, clause.span)).collect::<Vec<_>>();
@@ -192,6 +197,19 @@ impl Checker<'_> {
         let variables = self.state.variables.get(&source).cloned().unwrap_or_default();
         let variables = variables.into_iter().map(|ty| ty.unwrap_or(Type::SIGNED)).collect();
         Clause { source, site: site.clone(), predicate, body, variables, span: clause.span }
+    }
+
+    /// A predicate of nothing but literals decides nothing.
+    fn warn_of_known(&mut self, written: &ast::Expr, predicate: &crate::checked::Expr) {
+        let ExprKind::Int(value) = predicate.kind else { return };
+        if !lints::only_literals(written) {
+            return;
+        }
+        let (title, label) = match value {
+            0 => ("this clause never runs", "always false"),
+            _ => ("this predicate decides nothing", "always true"),
+        };
+        self.errors.push(Diagnostic::warning("W0008", written.span, title, label));
     }
 
     fn site(&self) -> &Site {

@@ -153,7 +153,7 @@ impl Checker<'_> {
             (Type::Text { .. }, ty) | (ty, Type::Text { .. }) if matches!(ty, Type::Pointer { .. }) => {
                 error.help("`str(pointer)` reads the text at an address")
             }
-            (Type::Text { .. }, ty) | (ty, Type::Text { .. }) if ty.is_number() => {
+            (Type::Text { .. }, ty) | (ty, Type::Text { .. }) if ty.is_number() && operator.compares() => {
                 error.help("a number is written without quotes: `pid == 1`")
             }
             _ => error,
@@ -189,7 +189,8 @@ impl Checker<'_> {
 
     fn warn_of_division(&mut self, operator: Binary, right: &Expr) {
         if matches!(operator, Binary::Div | Binary::Rem) && matches!(right.kind, ExprKind::Int(0)) {
-            let warning = Diagnostic::warning("W0003", right.span, "division by zero", "the result is 0");
+            let result = if operator == Binary::Div { "the result is 0" } else { "the result is the left side" };
+            let warning = Diagnostic::warning("W0003", right.span, "division by zero", result);
             self.errors.push(warning);
         }
     }

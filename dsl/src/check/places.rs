@@ -82,7 +82,7 @@ impl Checker<'_> {
         let keys = match key {
             Some(key) if keys.is_empty() => std::slice::from_ref(key),
             Some(key) => {
-                self.error(Diagnostic::error("E0309", key.span, "the key is given twice", "expected `@name[key]`, or `@name, key`"));
+                self.error(Diagnostic::error("E0355", key.span, "the key is given twice", "expected `@name[key]`, or `@name, key`"));
                 return None;
             }
             None => keys,
@@ -105,7 +105,7 @@ impl Checker<'_> {
     /// `find(@m, key, $variable)`.
     pub(super) fn find(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         let Ast::Var(variable) = &arguments[2].kind else {
-            let error = Diagnostic::error("E0307", arguments[2].span, "this can't be changed", "expected a scratch variable");
+            let error = Diagnostic::error("E0352", arguments[2].span, "this can't be changed", "expected a scratch variable");
             self.error(error);
             return None;
         };
@@ -184,7 +184,7 @@ impl Checker<'_> {
     /// `quantile(@m[key], percent)`.
     pub(super) fn quantile(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         if !self.in_userspace() {
-            let error = Diagnostic::error("E0325", span, "`quantile` works in userspace clauses", "the parts of the histogram lie on every CPU");
+            let error = Diagnostic::error("E0366", span, "`quantile` works in userspace clauses", "the parts of the histogram lie on every CPU");
             self.error(error.help("call it in an `interval` or `END` clause"));
             return None;
         }
@@ -212,7 +212,9 @@ impl Checker<'_> {
                 Some(map)
             }
             _ => {
-                self.error(Diagnostic::error("E0309", argument.span, "not a whole map", "expected `@name`"));
+                let error = Diagnostic::error("E0309", argument.span, "not a whole map", "expected `@name`");
+                let entry = matches!(argument.kind, Ast::Map(..));
+                self.error(if entry { error.help("one entry is removed by `delete(@name[key])`") } else { error });
                 None
             }
         }

@@ -103,8 +103,12 @@ impl Checker<'_> {
         match &target.kind {
             Ast::Var(name) => {
                 let value = match operator {
-                    None => self.value(value)?,
-                    Some(operator) => self.binary(operator, target, value, target.span.to(value.span))?,
+                    None => self.value(value),
+                    Some(operator) => self.binary(operator, target, value, target.span.to(value.span)),
+                };
+                let Some(value) = value else {
+                    self.broken_variable(name);
+                    return None;
                 };
                 self.set_variable(name, value, target.span)
             }
@@ -128,7 +132,7 @@ impl Checker<'_> {
                 }
             }
             _ => {
-                self.error(Diagnostic::error("E0307", target.span, "this can't be changed", "expected a map or a scratch variable"));
+                self.error(Diagnostic::error("E0352", target.span, "this can't be changed", "expected a map or a scratch variable"));
                 None
             }
         }

@@ -170,7 +170,7 @@ impl Checker<'_> {
         if part.ty.size() > LONGEST + 8 {
             let title = "the text to look for is too long";
             let label = format!("it has up to {} bytes; the limit is {LONGEST}", part.ty.size() - 1);
-            self.error(Diagnostic::error("E0316", part.span, title, label).help(format!("`str(pointer, {LONGEST})` reads a shorter one")));
+            self.error(Diagnostic::error("E0364", part.span, title, label).help(format!("`str(pointer, {LONGEST})` reads a shorter one")));
             return None;
         }
         Some(Expr { kind: ExprKind::Search(Box::new(text), Box::new(part)), ty: Type::SIGNED, span })

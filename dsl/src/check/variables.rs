@@ -1,6 +1,6 @@
 //! Scratch variables: each lives in the block that it is first given a value in, or declared by `let`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ast::{self, Name};
 use crate::checked::{Expr, ExprKind, Statement};
@@ -18,6 +18,8 @@ pub struct Scopes {
     count: usize,
     /// How many loops are open.
     pub loops: usize,
+    /// Those whose first value is wrong: what is said of it is enough.
+    broken: HashSet<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -87,6 +89,9 @@ impl Checker<'_> {
     /// The variable under a name, where it has a value.
     pub(super) fn variable(&mut self, name: &str, span: Span) -> Option<Expr> {
         let Some(known) = self.clause.scopes.find(name) else {
+            if self.clause.scopes.broken.contains(name) {
+                return None;
+            }
             let error = Diagnostic::error("E0324", span, format!("`{name}` has no value here"), "not assigned before in this clause");
             let names = self.clause.scopes.open.iter().flat_map(HashMap::keys).map(String::as_str).collect::<Vec<_>>();
             let error = error.suggest(name, names);
@@ -97,6 +102,11 @@ impl Checker<'_> {
         };
         let ty = self.variables()[known.number].clone().unwrap_or(Type::SIGNED);
         Some(Expr { kind: ExprKind::Variable(known.number), ty, span })
+    }
+
+    /// Notes that a variable should have a value, which is wrong.
+    pub(super) fn broken_variable(&mut self, name: &str) {
+        self.clause.scopes.broken.insert(name.to_owned());
     }
 
     /// Gives a variable a value; makes it if there is none of the name.
@@ -121,14 +131,14 @@ impl Checker<'_> {
 
     /// `let $name: type = value`.
     pub(super) fn let_variable(&mut self, name: &Name, ty: Option<&ast::TypeRef>, value: Option<&ast::Expr>) -> Option<Statement> {
-        let value = match value {
-            Some(value) => Some(self.expr(value)?),
-            None => None,
-        };
-        let declared = match ty {
-            Some(ty) => Some(self.declared_type(ty)?),
-            None => None,
-        };
+        // Both are checked before the first failure counts, so that each error is reported.
+        let value = value.map(|value| self.expr(value));
+        let declared = ty.map(|ty| self.declared_type(ty));
+        if matches!(value, Some(None)) || matches!(declared, Some(None)) {
+            self.broken_variable(&name.text);
+            return None;
+        }
+        let (value, declared) = (value.flatten(), declared.flatten());
         let number = self.declare(&name.text, None);
         let value = match (value, declared) {
             (Some(value), Some(ty)) => self.converted(value, &ty)?,

@@ -71,11 +71,12 @@ pub fn semicolon(text: &str, from: usize, to: usize) -> bool {
     text.get(from..to).is_some_and(|between| significant(between).any(|(_, byte)| byte == b';'))
 }
 
-/// Finds the token at a place: a word, or a single character; empty at the end.
+/// Finds the token at a place: a word, perhaps of a map or a variable, or a single character; empty at the end.
 pub fn token_at(text: &str, at: usize) -> Span {
     let rest = &text[at..];
-    let word = rest.find(|char: char| !(char.is_alphanumeric() || char == '_')).unwrap_or(rest.len());
-    let len = if word > 0 { word } else { rest.chars().next().map_or(0, char::len_utf8) };
+    let sign = usize::from(rest.starts_with(['@', '$']));
+    let word = rest[sign..].find(|char: char| !(char.is_alphanumeric() || char == '_')).map_or(rest.len(), |word| sign + word);
+    let len = if word > sign { word } else { rest.chars().next().map_or(0, char::len_utf8) };
     Span::new(at, at + len)
 }
 

@@ -14,7 +14,14 @@ pub fn syntax_error(text: &str, braces: &str, error: &pest::error::Error<Rule>) 
     }
     let place = brackets::token_at(text, at);
     let expected = match &error.variant {
-        pest::error::ErrorVariant::ParsingError { positives, .. } => expectations(positives),
+        pest::error::ErrorVariant::ParsingError { positives, .. } => {
+            let mut names = expectations(positives);
+            // Outside all blocks there are no statements: an expression is a predicate.
+            if brackets::outside_braces(braces, at) {
+                names.iter_mut().filter(|name| **name == "`;`").for_each(|name| *name = "`/`");
+            }
+            names
+        }
         pest::error::ErrorVariant::CustomError { message } => vec![message.as_str()],
     };
     let found = match &text[place.start..place.end] {
@@ -26,7 +33,7 @@ pub fn syntax_error(text: &str, braces: &str, error: &pest::error::Error<Rule>) 
         names => format!("expected {}", names.join(", ")),
     };
     let diagnostic = Diagnostic::error("E0101", place, found, label);
-    match advice(text, at) {
+    match advice(text, braces, at, &expected) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
@@ -75,11 +82,29 @@ fn expectations(rules: &[Rule]) -> Vec<&'static str> {
 }
 
 /// Says what is often meant at such a place.
-fn advice(text: &str, at: usize) -> Option<&'static str> {
+fn advice(text: &str, braces: &str, at: usize, expected: &[&str]) -> Option<&'static str> {
     let rest = text[at..].trim_start();
     let before = text[..at].trim_end();
+    let line = before.rsplit(['\n', ';', '{', '}']).next().unwrap_or_default().trim_start();
+    if line.starts_with("for") && line.contains('$') {
+        return Some("a `for` counts through a range, `for ($i : 0..10) { ... }`, or goes through a map, `for ($kv : @m) { ... }`");
+    }
     if rest.starts_with('=') && !rest.starts_with("==") {
         return Some("only a map (`@name`) or a scratch variable (`$name`) can be assigned; `==` compares");
+    }
+    if brackets::outside_braces(braces, at) && line == "import" {
+        return Some("an import names a file in quotes: `import \"other.scope\";`");
+    }
+    if brackets::outside_braces(braces, at) && line == "let" && rest.starts_with('$') {
+        return Some("a scratch variable lives in a clause; a map (`@name`) is known to all");
+    }
+    if expected.contains(&"`/`") && rest.starts_with(['{', '<']) {
+        return Some("a predicate stands between two slashes: `/pid == 1/ { ... }`");
+    }
+    let begins = |char: char| char.is_ascii_alphabetic() || matches!(char, '@' | '$' | '_');
+    let due = expected.contains(&"`;`") && !expected.contains(&"a block");
+    if due && rest.starts_with(begins) && !brackets::outside_braces(braces, at) {
+        return Some("is a `;` missing in front of it?");
     }
     // Outside all blocks, behind one that a `>` closed: perhaps earlier than it was meant.
     let closed = before.rfind('>').filter(|end| !before[..*end].ends_with('-'));

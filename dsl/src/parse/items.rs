@@ -119,6 +119,14 @@ impl Builder<'_> {
                 self.errors.push(warning.help("types and enums come from the kernel's BTF; declare others with `struct NAME { ... }`"));
             }
             ("define", name) if !name.is_empty() && !name.contains('(') => self.define(pair, name, script),
+            ("define", "") => {
+                let error = Diagnostic::error("E0114", span, "`#define` gives nothing a name", "expected `#define NAME VALUE`");
+                self.errors.push(error);
+            }
+            ("define", _) => {
+                let error = Diagnostic::error("E0108", span, "`#define` takes no parameters", "there is no C preprocessor here");
+                self.errors.push(error.help("write a macro: `macro name(a) { a + 1 }`"));
+            }
             (directive, _) => {
                 let title = format!("`#{directive}` is not known");
                 let error = Diagnostic::error("E0108", span, title, "there is no C preprocessor here");
@@ -143,7 +151,7 @@ impl Builder<'_> {
         let parsed = Grammar::parse(Rule::expr, value).ok().and_then(|mut pairs| pairs.next());
         let Some(expr) = parsed.filter(|pair| pair.as_str().len() == value.len()) else {
             let place = Span::new(name_span.end + blanks, name_span.end + blanks + value.len());
-            self.errors.push(Diagnostic::error("E0108", place, "this is no value", "expected an expression"));
+            self.errors.push(Diagnostic::error("E0114", place, "this is no value", "expected an expression"));
             return;
         };
         let mut inner = Builder { base: name_span.end + blanks, text: value, errors: Vec::new() };

@@ -11,6 +11,7 @@ mod types;
 
 use std::num::NonZeroUsize;
 
+pub(crate) use angle::to_braces;
 use pest::Parser;
 use pest::iterators::Pair;
 
@@ -69,6 +70,12 @@ pub fn parse(text: &str, base: usize) -> Parsed {
     };
     let script = builder.script(pairs.next().expect("a parse gives one script"));
     Parsed { script, diagnostics: builder.errors }
+}
+
+/// The grammar's own tree of a text with braces for angles, if it has one.
+pub(crate) fn pairs(braces: &str) -> Option<Pair<'_, Rule>> {
+    pest::set_call_limit(NonZeroUsize::new(MAX_STEPS + 1000 * braces.len()));
+    Grammar::parse(Rule::script, braces).ok()?.next()
 }
 
 /// Makes the tree of the grammar's pairs.

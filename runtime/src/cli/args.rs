@@ -15,7 +15,9 @@ Examples:
   scope opensnoop -p 1842                             the files that one process opens
   scope -f json syscount                              one JSON object per line
   scope latency -- make                               how long the system calls take while `make` runs
-  scope -l 'tracepoint:sched:*'                       which probes there are";
+  scope -l 'tracepoint:sched:*'                       which probes there are
+  scope explain E0203                                 what an error means, and what to do
+  scope fmt mine.scope                                a script in the form that all have";
 
 /// A stage of the compiler, for `-d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

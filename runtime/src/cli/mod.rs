@@ -6,6 +6,7 @@ mod list;
 pub mod render;
 mod script;
 mod show;
+mod words;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -77,7 +78,15 @@ fn written(result: io::Result<()>) -> Result<(), Failure> {
     })
 }
 
+/// Writes to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    written(io::stdout().write_all(text.as_bytes()))
+}
+
 fn run(args: &Args) -> Result<u8, Failure> {
+    if let Some(done) = words::run(args) {
+        return done;
+    }
     let tracefs = Tracefs::find();
     if let Some(pattern) = &args.list {
         return list(tracefs, pattern);
@@ -128,7 +137,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
     }
     let program = report(args, &source, &compiled.diagnostics, compiled.program)?;
     let functions = Functions::compile(&source, &compiled.script.functions)
-        .map_err(|error| Failure::Mistake(render::render(&source, &[error], colour())))?;
+        .map_err(|error| Failure::Mistake(render::errors(&source, &[error], colour())))?;
     let sink = sink(args, &program)?;
     let mut built = Built::new(program, source, functions, sink).map_err(|error| explain(&error, args))?;
     if args.verbose {
@@ -283,7 +292,7 @@ fn report<T>(args: &Args, source: &Source, diagnostics: &[Diagnostic], program: 
             }
             Ok(program)
         }
-        None => Err(Failure::Mistake(render::render(source, diagnostics, colour()))),
+        None => Err(Failure::Mistake(render::errors(source, diagnostics, colour()))),
     }
 }
 

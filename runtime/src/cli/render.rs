@@ -12,6 +12,14 @@ pub fn render(source: &Source, diagnostics: &[Diagnostic], colour: bool) -> Stri
     pages.map(|page| page + "\n").collect::<Vec<_>>().join("\n")
 }
 
+/// Renders what keeps a script from running, and says once where more is told.
+#[must_use]
+pub fn errors(source: &Source, diagnostics: &[Diagnostic], colour: bool) -> String {
+    let first = diagnostics.iter().find(|diagnostic| diagnostic.severity == Severity::Error).or(diagnostics.first());
+    let more = first.map(|first| format!("\nhelp: `scope explain {}` tells more\n", first.code));
+    render(source, diagnostics, colour) + more.unwrap_or_default().as_str()
+}
+
 fn page<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,

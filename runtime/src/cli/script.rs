@@ -10,7 +10,7 @@ use scope_dsl::diagnostic::nearest;
 use scope_dsl::source::{Importer, Source};
 
 use super::args::Args;
-use super::{Failure, bundled, mistake};
+use super::{Failure, bundled, mistake, words};
 
 /// Finds the script's text.
 pub fn source(args: &Args) -> Result<Option<Source>, Failure> {
@@ -25,17 +25,22 @@ pub fn source(args: &Args) -> Result<Option<Source>, Failure> {
     }
     if !is_path && !path.exists() {
         let names = bundled::SCRIPTS.map(|(name, _)| name);
-        let near = nearest(script, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let words = words::WORDS.iter().map(|word| word.name);
+        let near = nearest(script, names.into_iter().chain(words)).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         let bundled = names.join(", ");
         return Err(mistake(format!("no script file and no bundled script is called `{script}`{near}\nhelp: bundled scripts are {bundled}")));
     }
-    let bytes = if script == "-" { read_input() } else { fs::read(path) };
+    read(script).map(|text| Some(Source::new(script.clone(), text)))
+}
+
+/// Reads a script by its path; `-` is standard input.
+pub fn read(script: &str) -> Result<String, Failure> {
+    let bytes = if script == "-" { read_input() } else { fs::read(script) };
     let bytes = bytes.map_err(|error| mistake(format!("can't read the script {script}: {}", reason(&error))))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         mistake(format!("the script {script} is not UTF-8: see line {line}"))
-    })?;
-    Ok(Some(Source::new(script.clone(), text)))
+    })
 }
 
 fn read_input() -> io::Result<Vec<u8>> {

@@ -88,6 +88,12 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
         (&["-e", "sys_enter /pid == \"x\"/ { }"], "can't be used on"),
         (&["-p", "999999", "-e", "sys_enter { @ = count(); }"], "error: pid 999999 not found\n"),
         (&["nosuchscript"], "no bundled script"),
+        (&["explan"], "did you mean `explain`?"),
+        (&["explain", "203"], "did you mean `E0203`?"),
+        (&["fmt"], "name the scripts to format"),
+        (&["fmt", "--chek", "x"], "there is no option `--chek` here"),
+        (&["fmt", missing.as_str()], "no such file or directory"),
+        (&["-e", "sys_enter { @ = pidd; }"], "help: `scope explain E0322` tells more\n"),
         (&["opensnop"], "did you mean `opensnoop`?"),
         (&[missing.as_str()], "no such file or directory"),
         (&[folder.as_str()], "is a directory"),
@@ -175,4 +181,35 @@ pub fn debug_shows_the_plan() -> Result<(), Failed> {
         check(ran.stderr.contains(part), || format!("no {part} in\n{}", ran.stderr))?;
     }
     Ok(())
+}
+
+pub fn a_code_is_explained() -> Result<(), Failed> {
+    let ran = run(&["explain", "e0203"]);
+    ran.succeeded()?;
+    check(ran.stdout.starts_with("error[E0203]: ") && ran.stdout.contains("This is right:"), || ran.stdout.clone())?;
+    let all = run(&["explain"]);
+    all.succeeded()?;
+    check(all.stdout.contains("\n  W0001  "), || all.stdout.clone())
+}
+
+pub fn scripts_are_formatted_in_place() -> Result<(), Failed> {
+    let path = std::env::temp_dir().join(format!("scope-fmt-{}.scope", std::process::id()));
+    let name = path.to_string_lossy().into_owned();
+    let formatted = "// why\nBEGIN {\n    @x = 1; // one\n}\n";
+    std::fs::write(&path, "// why\nBEGIN{@x=1 // one\n}")?;
+    let before = run(&["fmt", "--check", &name]);
+    let done = run(&["fmt", &name]);
+    let after = run(&["fmt", "--check", &name]);
+    let text = std::fs::read_to_string(&path)?;
+    std::fs::write(&path, "BEGIN {")?;
+    let wrong = run(&["fmt", &name]);
+    let left = std::fs::read_to_string(&path)?;
+    std::fs::remove_file(&path)?;
+    before.ended_with(1)?;
+    done.succeeded()?;
+    after.succeeded()?;
+    same(text.as_str(), formatted)?;
+    wrong.ended_with(2)?;
+    check(wrong.stderr.contains("this block is not closed"), || wrong.stderr.clone())?;
+    same(left.as_str(), "BEGIN {")
 }

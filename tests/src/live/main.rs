@@ -82,6 +82,8 @@ const TESTS: &[Test] = tests! {
         a_dry_run_attaches_nothing
         probes_are_listed
         debug_shows_the_plan
+        a_code_is_explained
+        scripts_are_formatted_in_place
     }
 };
 

@@ -241,7 +241,7 @@ impl<'a> Declarer<'a> {
                 None if last && depth == 0 => 0,
                 None => {
                     let title = "only the last member of a struct may be an array of any length";
-                    self.error("E0346", name.span, title, "how long is it?");
+                    self.error("E0368", name.span, title, "how long is it?");
                     return None;
                 }
             };
