@@ -179,18 +179,24 @@ impl Expander<'_> {
     /// The block that stands in place of a call.
     fn call(&mut self, definition: &Macro, arguments: Vec<Expr>, span: Span) -> ExprKind {
         let name = &definition.name.text;
-        let nothing = ExprKind::Int(0);
+        let nothing = Expr { kind: ExprKind::Int(0), span };
+        // What stands in place of a call that was refused: nothing more is to be said of it.
+        let refused = ExprKind::Block(Vec::new(), Box::new(nothing.clone()));
         if arguments.len() != definition.parameters.len() {
-            let title = format!("`{name}` takes {} arguments, not {}", definition.parameters.len(), arguments.len());
+            let wanted = match definition.parameters.len() {
+                1 => "1 argument".to_owned(),
+                count => format!("{count} arguments"),
+            };
+            let title = format!("`{name}` takes {wanted}, not {}", arguments.len());
             let error = Diagnostic::error("E0311", span, title, "");
             self.found.push(error.also(definition.name.span, "defined here"));
-            return nothing;
+            return refused;
         }
         self.calls += 1;
         if self.frames.len() >= MAX_DEPTH || self.calls > MAX_CALLS || self.frames.iter().any(|frame| frame.name == *name) {
             let error = Diagnostic::error("E0111", span, format!("the macro `{name}` calls itself"), "expanded without end");
             self.found.push(error.also(definition.name.span, "defined here").help("loops are written `for ($i : 0..10) { ... }`"));
-            return nothing;
+            return refused;
         }
         let call = self.calls;
         let mut bound = HashMap::new();
@@ -206,7 +212,7 @@ impl Expander<'_> {
                 let title = format!("`{name}` needs {what} for `{}`", parameter.text);
                 let error = Diagnostic::error("E0311", argument.span, title, format!("expected {what}"));
                 self.found.push(error.also(parameter.span, "the parameter"));
-                return nothing;
+                return refused;
             }
             let as_it_is = parameter.text.starts_with(['$', '@']) || is_plain(&argument);
             let value = match as_it_is {
@@ -229,7 +235,7 @@ impl Expander<'_> {
             Some(Statement { kind: StatementKind::Expr(value), .. }) => value,
             last => {
                 body.extend(last);
-                Expr { kind: nothing, span }
+                nothing
             }
         };
         statements.extend(body);

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::ast::{self, ExprKind as Ast, Name, TypeRef};
 use crate::checked::{Expr, ExprKind};
-use crate::ctypes::CType;
+use crate::ctypes::{CType, Named};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::types::Type;
@@ -120,11 +120,27 @@ impl Checker<'_> {
 
     /// `sizeof(type)`, `sizeof(value)`.
     pub(super) fn size_of(&mut self, ty: &TypeRef, span: Span) -> Option<Expr> {
-        if let TypeRef::Of(value) = ty {
-            let value = self.expr(value)?;
-            return Some(int(self.bytes(&value.ty), Type::UNSIGNED, span));
-        }
-        let id = self.c_type(ty)?;
+        // A bare name may be that of a type.
+        let named = match ty {
+            TypeRef::Of(value) => match &value.kind {
+                Ast::Ident(name) => self.given.types.named(Named::Typedef, name),
+                _ => None,
+            },
+            TypeRef::Named(_) => self.c_type(ty),
+        };
+        let id = match (named, ty) {
+            (Some(id), _) => id,
+            (None, TypeRef::Named(_)) => return None,
+            (None, TypeRef::Of(value)) => {
+                let value = self.typed(value)?;
+                let bytes = match (&value.kind, value.characters()) {
+                    (ExprKind::Text(text), _) => text.len() as u64 + 1,
+                    (_, Some(count)) => count as u64,
+                    _ => self.bytes(&value.ty),
+                };
+                return Some(int(bytes, Type::UNSIGNED, span));
+            }
+        };
         match self.given.types.size_of(id) {
             Some(size) => Some(int(size.into(), Type::UNSIGNED, span)),
             None => {
@@ -150,7 +166,7 @@ impl Checker<'_> {
     /// `offsetof(type, field.field)`.
     pub(super) fn offset_of(&mut self, ty: &TypeRef, path: &[Name], span: Span) -> Option<Expr> {
         let mut id = match ty {
-            TypeRef::Of(value) => match self.expr(value)?.ty {
+            TypeRef::Of(value) => match self.typed(value)?.ty {
                 Type::Memory(memory) => memory.id,
                 _ => self.c_type(ty)?,
             },
@@ -176,7 +192,7 @@ impl Checker<'_> {
 
     /// `is_ptr(value)` and its like.
     pub(super) fn is_a(&mut self, name: &str, argument: &ast::Expr, span: Span) -> Option<Expr> {
-        let value = self.expr(argument)?;
+        let value = self.typed(argument)?;
         let holds = match (name, &value.ty) {
             ("is_array", Type::Memory(memory)) => matches!(self.given.types.get(memory.id), CType::Array(..)),
             ("is_integer", Type::Int { .. }) | ("is_ptr", Type::Pointer { .. }) => true,

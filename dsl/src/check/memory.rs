@@ -31,7 +31,7 @@ impl Checker<'_> {
                 }
             },
             TypeRef::Of(value) => {
-                let value = self.expr(value)?;
+                let value = self.typed(value)?;
                 let id = self.c_type_of(&value.ty);
                 if id.is_none() {
                     let label = format!("this is {}", value.ty.describe());
@@ -58,7 +58,7 @@ impl Checker<'_> {
     /// The type that a declaration `let $x: type` gives.
     pub(super) fn declared_type(&mut self, ty: &TypeRef) -> Option<Type> {
         if let TypeRef::Of(value) = ty {
-            return Some(self.expr(value)?.ty);
+            return Some(self.typed(value)?.ty);
         }
         if let TypeRef::Named(name) = ty
             && let crate::ctypes::declare::Specifier::Words(words) = &name.specifier
@@ -144,7 +144,7 @@ impl Checker<'_> {
 
     /// What lies at an address, by its C type.
     pub(super) fn read(&mut self, address: Expr, offset: u32, id: TypeId, space: Space, span: Span) -> Option<Expr> {
-        if self.in_userspace() {
+        if self.reads_in_vain() {
             let title = "there is no process to read from";
             self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
             return None;
@@ -171,7 +171,7 @@ impl Checker<'_> {
             Type::Text { .. } => {
                 let CType::Array(_, count) = types.get(id) else { return None };
                 let address = Box::new(offset_by(*address, offset));
-                ExprKind::Str { address, max: count as usize, limit: None }
+                return Some(Expr::of_characters(address, count as usize, span));
             }
             Type::Memory(memory) => ExprKind::Copy { address, offset, bytes: memory.bytes, space },
             _ => {
@@ -403,7 +403,7 @@ impl Checker<'_> {
             _ => self.default_space(),
         };
         if let TypeRef::Of(model) = ty {
-            let model = self.expr(model)?;
+            let model = self.typed(model)?;
             return self.converted(value, &model.ty).map(|value| Expr { span, ..value });
         }
         let id = self.c_type(ty)?;

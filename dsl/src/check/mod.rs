@@ -166,6 +166,8 @@ struct ClauseState {
     source: usize,
     site: Option<Site>,
     scopes: Scopes,
+    /// Whether an expression is only looked at for its type: nothing is read.
+    types_only: bool,
 }
 
 impl Checker<'_> {
@@ -181,7 +183,7 @@ impl Checker<'_> {
     }
 
     fn clause(&mut self, source: usize, clause: &ast::Clause, site: &Site) -> Clause {
-        self.clause = ClauseState { source, site: Some(site.clone()), scopes: Scopes::default() };
+        self.clause = ClauseState { source, site: Some(site.clone()), ..ClauseState::default() };
         let predicate = clause.predicate.as_ref().and_then(|predicate| self.condition(predicate));
         let body = self.block(&clause.body);
         let variables = self.state.variables.get(&source).cloned().unwrap_or_default();
@@ -195,6 +197,11 @@ impl Checker<'_> {
 
     fn in_userspace(&self) -> bool {
         self.site().in_userspace()
+    }
+
+    /// Whether something would be read of a process or of the kernel where there is neither.
+    fn reads_in_vain(&self) -> bool {
+        self.in_userspace() && !self.clause.types_only
     }
 
     fn error(&mut self, error: Diagnostic) {

@@ -119,8 +119,11 @@ impl Builder<'_> {
                 self.errors.push(warning.help("types and enums come from the kernel's BTF; declare others with `struct NAME { ... }`"));
             }
             ("define", name) if !name.is_empty() && !name.contains('(') => self.define(pair, name, script),
-            (directive, _) => {
-                let title = format!("`#{directive}` is not known");
+            (directive, name) => {
+                let title = match directive {
+                    "define" if name.contains('(') => "`#define` with parameters is not known".to_owned(),
+                    _ => format!("`#{directive}` is not known"),
+                };
                 let error = Diagnostic::error("E0108", span, title, "there is no C preprocessor here");
                 self.errors.push(error.help("`#define NAME VALUE` works; for more write a macro: `macro name(a) { a + 1 }`"));
             }
