@@ -57,17 +57,18 @@ impl Checker<'_> {
         self.given.context.arguments.get(number - 1).map_or("", String::as_str)
     }
 
-    /// `$1`: a number, or a text.
+    /// `$1`: a number; `str($1)` is its text.
     pub(super) fn parameter(&mut self, number: usize, span: Span) -> Option<Expr> {
         let text = self.parameter_text(number).to_owned();
         if text.is_empty() {
             return Some(int(0, Type::SIGNED, span));
         }
-        match number_of(&text) {
-            Some(value) => Some(value.into_expr(span)),
-            // A text stands for itself.
-            None => self.expr(&ast::Expr { kind: Ast::Str(text), span }),
+        let value = number_of(&text);
+        if value.is_none() {
+            let error = Diagnostic::error("E0332", span, format!("`${number}` is no number"), format!("the script was given `{text}`"));
+            self.error(error.help(format!("`str(${number})` is its text")));
         }
+        value.map(|value| value.into_expr(span))
     }
 
     /// `getopt("name", default, "what it is")`.

@@ -168,6 +168,8 @@ struct ClauseState {
     scopes: Scopes,
     /// Whether an expression is only looked at for its type: nothing is read.
     types_only: bool,
+    /// Variables that may be read where nothing gave them a value: they start as nothing.
+    blank: Vec<usize>,
 }
 
 impl Checker<'_> {
@@ -185,7 +187,10 @@ impl Checker<'_> {
     fn clause(&mut self, source: usize, clause: &ast::Clause, site: &Site) -> Clause {
         self.clause = ClauseState { source, site: Some(site.clone()), ..ClauseState::default() };
         let predicate = clause.predicate.as_ref().and_then(|predicate| self.condition(predicate));
-        let body = self.block(&clause.body);
+        let block = self.block(&clause.body);
+        let blank = std::mem::take(&mut self.clause.blank);
+        let mut body = blank.into_iter().map(|number| self.blank_variable(number, clause.span)).collect::<Vec<_>>();
+        body.extend(block);
         let variables = self.state.variables.get(&source).cloned().unwrap_or_default();
         let variables = variables.into_iter().map(|ty| ty.unwrap_or(Type::SIGNED)).collect();
         Clause { source, site: site.clone(), predicate, body, variables, span: clause.span }

@@ -277,7 +277,7 @@ impl Lowerer<'_> {
     /// Reads a text whose address is in a register to `off` of the frame, behind what register `behind` says.
     pub(super) fn read_string(&mut self, text: &Text, len: u8, address: u8, behind: u8, off: u32) {
         let limit = text.limit.map_or(0, |register| u64::from(register) + 1);
-        let imm = text.max as u64 | (text.space as u64) << 32 | limit << 40;
+        let imm = text.max as u64 | (text_room(text.max) as u64 - 1) << 16 | (text.space as u64) << 32 | limit << 40;
         self.builder.op(Code::Str, len, address, behind, off, imm);
     }
 
@@ -286,6 +286,12 @@ impl Lowerer<'_> {
             self.builder.zero(off + have as u32, size - have);
         }
     }
+}
+
+/// The bytes that a text of so many at most may seem to take: a power of two, by which its length is masked, so that the
+/// kernel's verifier knows a bound of it.
+pub const fn text_room(max: usize) -> usize {
+    (max + 1).next_power_of_two()
 }
 
 /// A text in memory that is about to be read.
