@@ -168,6 +168,8 @@ struct ClauseState {
     source: usize,
     site: Option<Site>,
     scopes: Scopes,
+    /// Whether an expression is only looked at for its type: nothing is read.
+    types_only: bool,
     /// Variables that may be read where nothing gave them a value: they start as nothing.
     blank: Vec<usize>,
 }
@@ -185,7 +187,7 @@ impl Checker<'_> {
     }
 
     fn clause(&mut self, source: usize, clause: &ast::Clause, site: &Site) -> Clause {
-        self.clause = ClauseState { source, site: Some(site.clone()), scopes: Scopes::default(), blank: Vec::new() };
+        self.clause = ClauseState { source, site: Some(site.clone()), ..ClauseState::default() };
         let predicate = clause.predicate.as_ref().and_then(|predicate| self.condition(predicate));
         if let (Some(written), Some(predicate)) = (&clause.predicate, &predicate) {
             self.warn_of_known(written, predicate);
@@ -218,6 +220,11 @@ impl Checker<'_> {
 
     fn in_userspace(&self) -> bool {
         self.site().in_userspace()
+    }
+
+    /// Whether something would be read of a process or of the kernel where there is neither.
+    fn reads_in_vain(&self) -> bool {
+        self.in_userspace() && !self.clause.types_only
     }
 
     fn error(&mut self, error: Diagnostic) {

@@ -142,13 +142,13 @@ impl Builder<'_> {
                 ExprKind::Call(function, parts.map(|argument| self.expr(argument)).collect())
             }
             Rule::sizeof => {
-                let ty = pair.into_inner().next().expect("a sizeof names a type");
-                ExprKind::SizeOf(self.type_of(ty))
+                let of = pair.into_inner().next().expect("a sizeof names a type or has a value");
+                ExprKind::SizeOf(self.type_or_value(of))
             }
             Rule::offsetof => {
                 let mut parts = pair.into_inner();
-                let ty = parts.next().expect("an offsetof names a type");
-                let ty = self.type_name(ty);
+                let of = parts.next().expect("an offsetof names a type or has a value");
+                let ty = self.type_or_value(of);
                 ExprKind::OffsetOf(ty, parts.map(|field| self.name(&field)).collect())
             }
             Rule::container_of => return self.container_of(pair),
@@ -165,6 +165,15 @@ impl Builder<'_> {
             _ => return self.parentheses(pair),
         };
         Expr { kind, span }
+    }
+
+    /// A type, or a value that stands for its own.
+    fn type_or_value(&mut self, pair: Pair<'_, Rule>) -> TypeRef {
+        match pair.as_rule() {
+            Rule::expr => TypeRef::Of(Box::new(self.expr(pair))),
+            Rule::type_name => self.type_name(pair),
+            _ => self.type_of(pair),
+        }
     }
 
     /// `container_of(pointer, type, member)`: as in C, `(type *)((char *)pointer - offsetof(type, member))`.
