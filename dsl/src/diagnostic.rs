@@ -1,5 +1,6 @@
 //! What is wrong with a script: data only; the command line draws it.
 
+use crate::limits::MAX_DIAGNOSTICS;
 use crate::source::Span;
 
 /// How grave a diagnostic is.
@@ -73,11 +74,19 @@ impl Diagnostic {
 /// Finds the candidate that a mistyped name most likely meant.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Nobody mistypes a name of more; and to compare takes as long as the product of the lengths.
+    const LONGEST: usize = 128;
+    if name.len() > LONGEST {
+        return None;
+    }
     // Jaro-Winkler rates swapped letters and shared beginnings high; below 0.8 names stop looking alike.
-    let rated = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
+    let rated = candidates.into_iter().filter(|candidate| candidate.len() <= LONGEST).map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
     let best = rated.filter(|(rating, _)| *rating > 0.8).max_by(|left, right| left.0.total_cmp(&right.0));
     best.map(|(_, candidate)| candidate)
 }
+
+/// What the last of too many says.
+const MORE: &str = "there are more, which are not shown";
 
 /// The diagnostics that a stage has gathered.
 #[derive(Debug, Default)]
@@ -86,8 +95,14 @@ pub struct Diagnostics(pub Vec<Diagnostic>);
 impl Diagnostics {
     /// Adds one, unless the same was said of the same place: a clause is checked once for each kind of attach point.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.0.contains(&diagnostic) {
-            self.0.push(diagnostic);
+        if self.0.contains(&diagnostic) {
+            return;
+        }
+        let mut alike = self.0.iter_mut().filter(|said| said.severity == diagnostic.severity);
+        match alike.nth(MAX_DIAGNOSTICS - 1) {
+            Some(last) if last.help.iter().all(|help| help != MORE) => last.help.push(MORE.to_owned()),
+            Some(_) => {}
+            None => self.0.push(diagnostic),
         }
     }
 

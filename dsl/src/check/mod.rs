@@ -168,6 +168,8 @@ struct ClauseState {
     scopes: Scopes,
     /// Variables that may be read where nothing gave them a value: they start as nothing.
     blank: Vec<usize>,
+    /// Blocks that `unroll` came to.
+    unrolled: usize,
 }
 
 impl Checker<'_> {
@@ -183,7 +185,7 @@ impl Checker<'_> {
     }
 
     fn clause(&mut self, source: usize, clause: &ast::Clause, site: &Site) -> Clause {
-        self.clause = ClauseState { source, site: Some(site.clone()), scopes: Scopes::default(), blank: Vec::new() };
+        self.clause = ClauseState { source, site: Some(site.clone()), scopes: Scopes::default(), blank: Vec::new(), unrolled: 0 };
         let predicate = clause.predicate.as_ref().and_then(|predicate| self.condition(predicate));
         let block = self.block(&clause.body);
         let blank = std::mem::take(&mut self.clause.blank);
