@@ -96,7 +96,7 @@ fn initramfs(kernel: Kernel, command: &[&str]) -> Result<PathBuf> {
     for applet in ["sh", "cat", "ls", "sleep", "true", "false", "echo", "head"] {
         std::os::unix::fs::symlink("busybox", tree.join("bin").join(applet))?;
     }
-    for program in ["scope", "live"] {
+    for program in ["scope", "live", "differential"] {
         let from = root().join("target/release").join(program);
         fs::copy(&from, tree.join("bin").join(program))?;
         copy_libraries(&from, &tree)?;

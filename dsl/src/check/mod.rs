@@ -172,6 +172,8 @@ struct ClauseState {
     types_only: bool,
     /// Variables that may be read where nothing gave them a value: they start as nothing.
     blank: Vec<usize>,
+    /// Blocks that `unroll` came to.
+    unrolled: usize,
 }
 
 impl Checker<'_> {

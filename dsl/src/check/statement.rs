@@ -46,7 +46,7 @@ impl Checker<'_> {
             StatementKind::While { condition, body } => out.extend(self.while_loop(condition, body, statement.span)),
             StatementKind::For { variable, from, to, body } => self.for_loop(variable, from, to, body, statement.span, out),
             StatementKind::Each { variable, map, body } => out.extend(self.each(variable, map, body, statement.span)),
-            StatementKind::Unroll { count, body } => self.unroll(count, body, out),
+            StatementKind::Unroll { count, body } => self.unroll(count, body, statement.span, out),
             StatementKind::Block(body) => out.extend(self.block(body)),
             StatementKind::Break => out.extend(self.loop_exit("break", Statement::Break, statement.span)),
             StatementKind::Continue => out.extend(self.loop_exit("continue", Statement::Continue, statement.span)),

@@ -627,7 +627,6 @@ impl Generator {
             out.push(vec![text(format!("{variable} = ")), Part::Expr(value)]);
             return;
         }
-        let value = self.expr(&ty, 3);
         let known = self.scopes.iter().flatten().filter(|variable| !variable.fixed).map(|variable| variable.name.clone()).collect::<Vec<_>>();
         let (name, shadows) = match known.is_empty() || !self.random.chance(15) {
             true => (format!("$v{}", self.name()), false),
@@ -635,12 +634,17 @@ impl Generator {
             false => (self.random.pick(&known).clone(), true),
         };
         let declared = shadows || self.random.chance(30);
+        if ty == Ty::Int && declared && self.random.chance(10) {
+            out.push(vec![text(format!("let {name}"))]);
+            self.declare(&name, ty, false);
+            return;
+        }
+        let value = self.expr(&ty, 3);
         let statement = match (&ty, declared) {
             (Ty::Int, true) if self.random.chance(40) => {
                 let int = if self.random.chance(10) { "bool" } else { *self.random.pick(&INTEGERS) };
                 vec![text(format!("let {name}: {int} = ")), Part::Expr(value)]
             }
-            (Ty::Int, true) if self.random.chance(20) => vec![text(format!("let {name}"))],
             (_, true) => vec![text(format!("let {name} = ")), Part::Expr(value)],
             (_, false) => vec![text(format!("{name} = ")), Part::Expr(value)],
         };

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         let value = match word.as_str() {
             "--make-the-call" => return make_the_call(),
             "--only-load" | "--heavy" | "--show" => Some(String::new()),
-            "--scope" | "--count" | "--seed" | "--patience" => words.next(),
+            "--scope" | "--count" | "--seed" | "--patience" | "--without" => words.next(),
             _ => None,
         };
         let Some(value) = value else { return usage(&word) };
@@ -39,7 +39,10 @@ fn main() -> ExitCode {
     let (Some(count), Some(seed), Some(patience)) = numbers else { return usage("no number") };
     let scope = given.get("--scope").map_or_else(|| PathBuf::from("target/release/scope"), PathBuf::from);
     let (only_load, heavy) = (given.contains_key("--only-load"), given.contains_key("--heavy"));
+    // What is known to be broken can be left out, by words that the programs hold.
+    let left_out = given.get("--without").map(|words| words.split(',').collect::<Vec<_>>()).unwrap_or_default();
     let programs = (seed..seed + count).map(|seed| generate::program(seed, heavy));
+    let programs = programs.filter(|program| !left_out.iter().any(|word| program.clause("").contains(word)));
     if given.contains_key("--show") {
         programs.for_each(|program| println!("{}", program.clause("case")));
         return ExitCode::SUCCESS;
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn usage(word: &str) -> ExitCode {
-    eprintln!("differential: unexpected: {word}\nusage: differential [--scope PATH] [--count N] [--seed S] [--only-load] [--heavy] [--patience SECONDS] [--show]");
+    eprintln!("differential: unexpected: {word}\nusage: differential [--scope PATH] [--count N] [--seed S] [--only-load] [--heavy] [--patience SECONDS]\n    [--without WORD,...] [--show]");
     ExitCode::from(2)
 }
 
