@@ -15,6 +15,8 @@ pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
     }
     step("unit and golden tests");
     run(&mut unit)?;
+    step("cases of the language, in userspace and in the kernel");
+    cases(bless)?;
     step("random programs in userspace and in the kernel");
     run(differential().args(["--count", if long { "10000" } else { "500" }]))?;
     if long {
@@ -42,6 +44,10 @@ pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
         if status != 0 {
             bail!("the live tests failed on Linux {}", kernel.version);
         }
+        step(&format!("cases of the language on Linux {}", kernel.version));
+        if vm::run(kernel, &["cases", "--scope", "/bin/scope", "--cases", "/cases", "--live"])? != 0 {
+            bail!("cases of the language failed on Linux {}", kernel.version);
+        }
         step(&format!("random programs are loaded on Linux {}", kernel.version));
         let load = ["differential", "--scope", "/bin/scope", "--only-load", "--count", "200"];
         if vm::run(kernel, &load)? != 0 {
@@ -63,6 +69,23 @@ pub fn build() -> Result<()> {
 
 fn run_cargo(arguments: &[&str]) -> Result<()> {
     run(cargo().args(arguments))
+}
+
+/// The cases by BEGIN, then by a system call: both print the same.
+fn cases(bless: bool) -> Result<()> {
+    let release = crate::root().join("target/release");
+    for (live, blesses) in [(false, bless), (true, bless)] {
+        let mut command = std::process::Command::new(release.join("cases"));
+        command.arg("--scope").arg(release.join("scope"));
+        if live {
+            command.arg("--live");
+        }
+        if blesses {
+            command.arg("--bless");
+        }
+        run(&mut command)?;
+    }
+    Ok(())
 }
 
 fn differential() -> std::process::Command {
