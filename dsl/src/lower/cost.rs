@@ -112,13 +112,13 @@ fn of_all(ops: &[Op], joins: impl Fn(usize) -> bool) -> Cost {
 
 /// How many rounds of these ops the verifier can walk in one plan, with room for what else is in it.
 ///
-/// `joins` says of each op whether it jumps to a place in the body.
-pub fn rounds(ops: &[Op], joins: impl Fn(usize) -> bool) -> u64 {
+/// `loops` are so many that share what it can walk; `joins` says of each op whether it jumps to a place in the body.
+pub fn rounds(ops: &[Op], loops: u64, joins: impl Fn(usize) -> bool) -> u64 {
     let body = of_all(ops, joins);
     let (mut least, mut most) = (0, KERNEL_ROUNDS);
     while least < most {
         let middle = (least + most).div_ceil(2);
-        if body.times(middle).is_bearable(2) { least = middle } else { most = middle - 1 }
+        if body.times(middle).is_bearable(2 * loops.max(1)) { least = middle } else { most = middle - 1 }
     }
     least
 }

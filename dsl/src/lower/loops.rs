@@ -41,12 +41,22 @@ impl Lowerer<'_> {
 
     /// How many rounds the kernel's verifier can be asked to walk.
     fn bearable(&mut self, top: usize, looped: &Loop) -> u64 {
-        let most = cost::rounds(&self.builder.ops()[top..], |at| self.builder.jumps_inside(top + at));
+        let most = cost::rounds(&self.builder.ops()[top..], self.open_ended, |at| self.builder.jumps_inside(top + at));
         if most < 2 {
             let title = "this loop does too much for the kernel's verifier";
             self.problems.push(Diagnostic::error("E0404", looped.span, title, "it walks each round"));
         }
         most.min(self.config.max_loop_rounds.into())
+    }
+
+    /// How many loops statements hold whose rounds only the run knows: what the verifier can walk is shared among them.
+    pub(super) fn count_open_ended(statements: &[Statement]) -> u64 {
+        let count = |statement: &Statement| match statement {
+            Statement::Loop(looped) => u64::from(looped.rounds.is_none()) + Self::count_open_ended(&looped.body),
+            Statement::If(_, then, otherwise) => Self::count_open_ended(then) + Self::count_open_ended(otherwise),
+            _ => 0,
+        };
+        statements.iter().map(count).sum()
     }
 
     pub(super) fn each(&mut self, map: usize, variable: usize, body: &[Statement], end: Label) {

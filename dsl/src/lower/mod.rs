@@ -63,6 +63,7 @@ pub fn lower(script: Script, config: &Config, options: Options, found: &mut Diag
             member: None,
             base: 0,
             loops: Vec::new(),
+            open_ended: Lowerer::count_open_ended(&clause.body),
             problems: Vec::new(),
         };
         lowerer.clause(&clause);
@@ -132,6 +133,8 @@ struct Lowerer<'a> {
     base: u8,
     /// The loops around, the innermost last.
     loops: Vec<Around>,
+    /// How many loops of the clause have rounds that only the run knows.
+    open_ended: u64,
     problems: Vec<Diagnostic>,
 }
 
