@@ -7,7 +7,7 @@
 //! The machine checks nothing: that registers are written before they are read, that offsets lie inside the frame
 //! and that jumps stay inside the plan is proven before, by `dsl`'s plan verifier, and once more by the kernel's.
 
-use crate::arith::{Alu, alu, blind, branches};
+use crate::arith::{Alu, alu, blind, branches, opaque};
 use crate::plan::{Builtin, Code, Loss, Op, Series};
 
 /// What a plan runs on: registers, a frame of memory, a context, maps, and somewhere to send records.
@@ -38,6 +38,12 @@ pub trait Host {
     fn load(&self, off: u32) -> u64;
     /// Writes a word of the frame.
     fn store(&mut self, off: u32, value: u64);
+    /// Zeroes words of the frame.
+    fn zero(&mut self, off: u32, len: u32);
+    /// Copies words of the value under the cursor to the frame.
+    fn value_out(&mut self, to: u32, from: u32, len: u32);
+    /// Copies words of the frame to the value under the cursor.
+    fn value_in(&mut self, to: u32, from: u32, len: u32);
     /// Copies words inside the frame.
     fn copy(&mut self, to: u32, from: u32, len: u32);
     /// Copies words from the plan's data to the frame.
@@ -45,8 +51,8 @@ pub trait Host {
     /// Writes the current task's name to the frame, 16 bytes.
     fn comm(&mut self, off: u32);
     /// Reads a string to the frame, of `limit` bytes at most with the NUL if that is less than `max`; gives its length
-    /// without the NUL.
-    fn string(&mut self, off: u64, address: u64, max: u32, space: u8, limit: Option<u64>) -> u64;
+    /// without the NUL, which no bit is set of that is not set in `mask`.
+    fn string(&mut self, off: u64, address: u64, max: u32, mask: u64, space: u8, limit: Option<u64>) -> u64;
     /// Points the value cursor at an existing entry; says whether there is one.
     fn find(&mut self, slot: u8, swapped: bool, key: u32) -> bool;
     /// Points the value cursor at an entry, made if need be; says whether there is one now. A new one is counted for
@@ -184,12 +190,7 @@ fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
         let value = rhs!();
         host.store(op.off(), value);
     } else if code == Code::Zero as u8 {
-        let end = op.off() + imm!() as u32;
-        let mut at = op.off();
-        while at < end {
-            host.store(at, 0);
-            at += 8;
-        }
+        host.zero(op.off(), imm!() as u32);
     } else if code == Code::Copy as u8 {
         let imm = imm!();
         host.copy(op.off(), imm as u32, (imm >> 32) as u32);
@@ -203,7 +204,8 @@ fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
         let extra = if op.b() == Op::NONE { 0 } else { host.reg(op.b()) };
         let limited = (imm >> 40) as u8;
         let limit = if limited == 0 { None } else { Some(blind(host.reg(limited - 1))) };
-        let len = host.string(op.off() as u64 + extra, host.reg(op.a()), imm as u32, (imm >> 32) as u8, limit);
+        let (max, mask) = (imm as u32 & 0xffff, imm >> 16 & 0xffff);
+        let len = host.string(op.off() as u64 + extra, host.reg(op.a()), max, mask, (imm >> 32) as u8, limit);
         host.set_reg(op.dst(), len);
     } else if code == Code::Find as u8 {
         if !host.find(op.a(), op.b() == 1, op.off()) {
@@ -222,22 +224,10 @@ fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
         host.set_reg(op.dst(), found as u64);
     } else if code == Code::ValueOut as u8 {
         let imm = imm!();
-        let (to, len) = (imm as u32, (imm >> 32) as u32);
-        let mut at = 0;
-        while at < len {
-            let value = host.value((op.off() + at) as u64);
-            host.store(to + at, value);
-            at += 8;
-        }
+        host.value_out(imm as u32, op.off(), (imm >> 32) as u32);
     } else if code == Code::ValueIn as u8 {
         let imm = imm!();
-        let (from, len) = (imm as u32, (imm >> 32) as u32);
-        let mut at = 0;
-        while at < len {
-            let value = host.load(from + at);
-            host.set_value((op.off() + at) as u64, value);
-            at += 8;
-        }
+        host.value_in(op.off(), imm as u32, (imm >> 32) as u32);
     } else if code == Code::ValueLoad as u8 {
         let value = host.value(op.off() as u64);
         host.set_reg(op.dst(), value);
@@ -344,45 +334,66 @@ fn rare<H: Host>(host: &mut H, op: Op) -> Next {
     Next::Behind
 }
 
-/// The order of two areas of the frame by their first bytes.
+// The three below have no branches: the verifier walks what follows a branch once more, and they would have one for each
+// word or byte.
+
+/// All ones if a number is not 0, else 0. It is hidden from LLVM that it is one of two, which it would choose between by a
+/// branch.
+#[inline(always)]
+#[must_use]
+pub fn ones_if(number: u64) -> u64 {
+    opaque((opaque(number | number.wrapping_neg()) >> 63).wrapping_neg())
+}
+
+/// 1 if `left` is less than `right`, both without a sign: the borrow of their difference.
+#[inline(always)]
+fn less(left: u64, right: u64) -> u64 {
+    opaque(opaque((!left & right) | ((!left | right) & left.wrapping_sub(right))) >> 63)
+}
+
+/// The order of two areas of the frame by their first bytes: 0, 1 or -1.
 #[inline(always)]
 fn compare<H: Host>(host: &H, left: u32, right: u32, len: u32) -> u64 {
-    let mut at = 0;
+    let (mut order, mut at) = (0, 0);
     while at < len {
-        let (mut one, mut other) = (blind(host.load(left + at)), blind(host.load(right + at)));
+        let (mut one, mut other) = (host.load(left + at), host.load(right + at));
         if len - at < 8 {
             // Bytes that do not count are the high ones of a word.
             let counted = u64::MAX >> (64 - 8 * (len - at) as u64);
             one &= counted;
             other &= counted;
         }
-        if one != other {
-            return if one.swap_bytes() < other.swap_bytes() { u64::MAX } else { 1 };
-        }
+        let differ = ones_if(one ^ other);
+        // -1 if it is less, else 1.
+        let here = 1u64.wrapping_sub(less(one.swap_bytes(), other.swap_bytes()) << 1);
+        // The first difference counts.
+        order |= here & differ & !ones_if(order);
         at += 8;
     }
-    0
+    order
 }
 
-/// The bytes before the first NUL of an area of the frame.
+/// The bytes before the first NUL of an area of the frame; its size if there is none.
 #[inline(always)]
 #[must_use]
 pub fn length<H: Host>(host: &H, off: u32, size: u32) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let mut at = 0;
+    // While no NUL was met, all ones.
+    let (mut len, mut open, mut at) = (0u64, u64::MAX, 0);
     while at < size {
-        let word = blind(host.load(off + at));
+        let word = host.load(off + at);
         // The highest bit of each byte that is zero, and perhaps of some above the first such byte.
         let zeroes = word.wrapping_sub(ONES) & !word & (ONES << 7);
-        if zeroes != 0 {
-            // Below the lowest bit that is set: 8 for each byte before it.
-            let below = (zeroes & zeroes.wrapping_neg()).wrapping_sub(1);
-            // Each whole byte of ones counts 1 in the highest byte of the product.
-            return at as u64 + ((below & ONES).wrapping_mul(ONES) >> 56);
-        }
+        // The lowest bit of each such byte, then all bits below the first of them; all of them if there is none.
+        let lowest = zeroes >> 7;
+        let below = (lowest & lowest.wrapping_neg()).wrapping_sub(1);
+        // Each whole byte of ones counts 1 in the highest byte of the product.
+        let bytes = ((below & ONES).wrapping_mul(ONES)) >> 56;
+        len += bytes & open;
+        open &= !ones_if(zeroes);
         at += 8;
     }
-    size as u64
+    len
 }
 
 /// The square of a number as 128 bits, low half first; BPF multiplies to 64 bits only.

@@ -58,8 +58,8 @@ pub enum Code {
     /// `frame[off..][..16] = ` the current task's name, padded with zeroes.
     Comm,
     /// Reads the NUL-ended string at address `r[a]` to `frame[off + r[b]..]` (or `frame[off..]` if `b` is
-    /// [`Op::NONE`]), `imm as u32` bytes at most with the NUL, from the [`Space`] `imm >> 32 & 0xff`; `r[dst] = ` its
-    /// length without the NUL. If `imm >> 40` is not 0, the register of that number less 1 holds a lower limit. A string cut short is counted as [`Loss::CutString`]; in place of one that can't be
+    /// [`Op::NONE`]), `imm as u16` bytes at most with the NUL, from the [`Space`] `imm >> 32 & 0xff`; `r[dst] = ` its
+    /// length without the NUL, which is below `imm >> 16 as u16`, a power of two less 1. If `imm >> 40` is not 0, the register of that number less 1 holds a lower limit. A string cut short is counted as [`Loss::CutString`]; in place of one that can't be
     /// read stands [`FAULT`].
     Str,
     /// Points the value cursor at the entry of the map in slot `a` under the key at `frame[off..]`; if there is none,
@@ -94,7 +94,8 @@ pub enum Code {
     /// `r[dst] = ` the order of `frame[off..]` and `frame[imm as u32..]` by their first `imm >> 32` bytes: 0, 1 or -1.
     Compare,
     /// `r[dst] = ` where the text in `frame[off..]` holds the text in `frame[imm as u32..]`, or -1; their areas have
-    /// `imm >> 32 & 0xffff` and `imm >> 48` bytes.
+    /// `imm >> 32 & 0xffff` and `imm >> 48` bytes, and behind each are as many as the latter for the host to work in; those
+    /// behind the text are zero.
     Search,
     /// `r[dst] = ` the bytes before the first NUL in `frame[off..][..imm]`; `imm` if there is none.
     Length,

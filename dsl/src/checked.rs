@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use scope_common::arith::Alu;
+use scope_common::plan::MAX_STRING;
 
 use crate::builtins::Builtin;
 use crate::printf::Piece;
@@ -371,6 +372,27 @@ pub enum ExprKind {
 }
 
 impl Expr {
+    /// An array of characters that lies at an address: a text, with or without a NUL at its end.
+    #[must_use]
+    pub fn of_characters(address: Box<Expr>, count: usize, span: Span) -> Expr {
+        // The NUL is added, which the limit counts; a text that comes up to a limit below `max` is not taken for one that was cut.
+        let max = (count + 2).min(MAX_STRING);
+        let limit = Expr { kind: ExprKind::Int(count as u64 + 1), ty: Type::UNSIGNED, span };
+        Expr { kind: ExprKind::Str { address, max, limit: Some(Box::new(limit)) }, ty: Type::text(max), span }
+    }
+
+    /// How many characters it has, if it is an array of them in memory.
+    #[must_use]
+    pub fn characters(&self) -> Option<usize> {
+        match &self.kind {
+            ExprKind::Str { limit: Some(limit), .. } => match limit.kind {
+                ExprKind::Int(limit) => Some(limit as usize - 1),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether it reads a scratch variable.
     #[must_use]
     pub fn reads(&self, variable: usize) -> bool {

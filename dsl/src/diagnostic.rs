@@ -1,5 +1,6 @@
 //! What is wrong with a script: data only; the command line draws it.
 
+use crate::limits::MAX_DIAGNOSTICS;
 use crate::source::Span;
 
 /// How grave a diagnostic is.
@@ -84,11 +85,19 @@ impl Diagnostic {
 /// Finds the candidate that a mistyped name most likely meant.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Nobody mistypes a name of more; and to compare takes as long as the product of the lengths.
+    const LONGEST: usize = 128;
+    if name.len() > LONGEST {
+        return None;
+    }
     // Jaro-Winkler rates swapped letters and shared beginnings high; below 0.8 names stop looking alike.
-    let rated = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
+    let rated = candidates.into_iter().filter(|candidate| candidate.len() <= LONGEST).map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
     let best = rated.filter(|(rating, _)| *rating > 0.8).max_by(|left, right| left.0.total_cmp(&right.0));
     best.map(|(_, candidate)| candidate)
 }
+
+/// What the last of too many says.
+const MORE: &str = "there are more, which are not shown";
 
 /// The diagnostics that a stage has gathered.
 #[derive(Debug, Default)]
@@ -100,9 +109,15 @@ impl Diagnostics {
         let same = |have: &Diagnostic| {
             (have.code, &have.title, have.primary.0) == (diagnostic.code, &diagnostic.title, diagnostic.primary.0)
         };
-        match self.0.iter().position(same) {
+        if let Some(have) = self.0.iter().position(same) {
+            self.0[have].widen(&diagnostic.primary.1);
+            return;
+        }
+        let mut alike = self.0.iter_mut().filter(|said| said.severity == diagnostic.severity);
+        match alike.nth(MAX_DIAGNOSTICS - 1) {
+            Some(last) if last.help.iter().all(|help| help != MORE) => last.help.push(MORE.to_owned()),
+            Some(_) => {}
             None => self.0.push(diagnostic),
-            Some(have) => self.0[have].widen(&diagnostic.primary.1),
         }
     }
 

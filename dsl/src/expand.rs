@@ -179,21 +179,21 @@ impl Expander<'_> {
     /// The block that stands in place of a call.
     fn call(&mut self, definition: &Macro, arguments: Vec<Expr>, span: Span) -> ExprKind {
         let name = &definition.name.text;
-        // A block without a value can stand anywhere, so that nothing more is said of the call.
-        let zero = Expr { kind: ExprKind::Int(0), span };
-        let nothing = ExprKind::Block(Vec::new(), Box::new(zero.clone()));
+        let nothing = Expr { kind: ExprKind::Int(0), span };
+        // What stands in place of a call that was refused: nothing more is to be said of it.
+        let refused = ExprKind::Block(Vec::new(), Box::new(nothing.clone()));
         if arguments.len() != definition.parameters.len() {
             let takes = crate::check::counted(definition.parameters.len(), "argument");
             let title = format!("`{name}` takes {takes}, not {}", arguments.len());
             let error = Diagnostic::error("E0311", span, title, "");
             self.found.push(error.also(definition.name.span, "defined here"));
-            return nothing;
+            return refused;
         }
         self.calls += 1;
         if self.frames.len() >= MAX_DEPTH || self.calls > MAX_CALLS || self.frames.iter().any(|frame| frame.name == *name) {
             let error = Diagnostic::error("E0111", span, format!("the macro `{name}` calls itself"), "expanded without end");
             self.found.push(error.also(definition.name.span, "defined here").help("loops are written `for ($i : 0..10) { ... }`"));
-            return nothing;
+            return refused;
         }
         let call = self.calls;
         let mut bound = HashMap::new();
@@ -209,7 +209,7 @@ impl Expander<'_> {
                 let title = format!("`{name}` needs {what} for `{}`", parameter.text);
                 let error = Diagnostic::error("E0358", argument.span, title, format!("expected {what}"));
                 self.found.push(error.also(parameter.span, "the parameter"));
-                return nothing;
+                return refused;
             }
             let as_it_is = parameter.text.starts_with(['$', '@']) || is_plain(&argument);
             let value = match as_it_is {
@@ -232,7 +232,7 @@ impl Expander<'_> {
             Some(Statement { kind: StatementKind::Expr(value), .. }) => value,
             last => {
                 body.extend(last);
-                zero
+                nothing
             }
         };
         statements.extend(body);

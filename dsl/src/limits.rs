@@ -1,5 +1,11 @@
 //! How large scripts and what they are compiled to may be. Limits of plans are in [`scope_common::plan`].
 
+/// How deep operators stand in each other: `a + b + c` counts two.
+pub const MAX_OPERATORS: usize = 256;
+/// Errors that are said, and as many warnings: who reads more?
+pub const MAX_DIAGNOSTICS: usize = 100;
+/// Blocks that all `unroll`s of a clause come to.
+pub const UNROLLED: usize = 10_000;
 /// Bytes of a script's text.
 pub const MAX_SOURCE: usize = 2 << 20;
 /// How deep brackets nest, and how many prefix operators stand in a row.

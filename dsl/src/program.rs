@@ -182,7 +182,7 @@ impl fmt::Display for Shown {
                     0 => String::new(),
                     register => format!(", r{} at most", register - 1),
                 };
-                write!(out, "str       r{dst} = frame[{off}{extra}; {low}] <- {}[r{a}]{limit}", space(high & 0xff))
+                write!(out, "str       r{dst} = frame[{off}{extra}; {}] <- {}[r{a}]{limit}", low & 0xffff, space(high & 0xff))
             }
             Code::Find => write!(out, "find      {slot}[frame[{off}]] else -> {low}"),
             Code::Open => {

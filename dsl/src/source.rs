@@ -117,6 +117,12 @@ fn take(source: &mut Source, file: usize, importer: &dyn Importer, whole: &mut S
     let Parsed { script, diagnostics } = parse(&text, start);
     diagnostics.into_iter().for_each(|diagnostic| found.push(diagnostic));
     for import in &script.imports {
+        if [".h", ".c", ".o"].iter().any(|end| import.text.ends_with(end)) {
+            let title = format!("`{}` can't be imported: it is C", import.text);
+            let error = Diagnostic::error("E0112", import.span, title, "expected a script of this language");
+            found.push(error.help("the kernel's types are known; declare others with `struct name { ... }`, and functions with `macro`"));
+            continue;
+        }
         match importer.import(&import.text, &from) {
             // Each is taken once, however often it is named.
             Ok((name, _)) if source.files.iter().any(|file| file.name == name) => {}

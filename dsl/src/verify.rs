@@ -144,10 +144,11 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                 if high >> 8 > 0 {
                     self.read((high >> 8) as u8 - 1)?;
                 }
-                if low == 0 || low > MAX_STRING || off < STACK_FRAME {
+                let (max, mask) = (low & 0xffff, low >> 16);
+                if max == 0 || max > MAX_STRING || !(mask + 1).is_power_of_two() || mask < max || off < STACK_FRAME {
                     return Err("no such place for a string".to_owned());
                 }
-                self.frame(off, (low + 1).max(8))?;
+                self.frame(off, (max + 1).max(8))?;
                 self.write(op.dst())?;
             }
             Code::Find | Code::Open => return self.entry(at, low, off),
@@ -207,7 +208,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                     return Err("no such place for a text to be searched".to_owned());
                 }
                 self.frame(off, size + part)?;
-                self.frame(low, part)?;
+                self.frame(low, 2 * part)?;
                 self.write(op.dst())?;
             }
             Code::Length => {

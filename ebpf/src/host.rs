@@ -9,7 +9,7 @@ use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::generated as bpf;
 use scope_common::arith::{Alu, alu, blind, opaque};
-use scope_common::machine::Host;
+use scope_common::machine::{Host, ones_if};
 use scope_common::plan::{
     Builtin, COUNTERS, Code, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS,
     STACK_FRAME, STACK_FRAMES, Space,
@@ -100,10 +100,9 @@ impl Kernel {
     /// Adds to a counter.
     #[inline(always)]
     fn count(counter: u32, number: u64) {
-        let counters = maps::only(&maps::LOSSES).cast::<u64>();
-        if !counters.is_null() && (counter as usize) < COUNTERS {
-            // SAFETY: the index is checked.
-            unsafe { atomic_add(counters.add(counter as usize), number) };
+        if (counter as usize) < COUNTERS {
+            // SAFETY: the number is checked.
+            unsafe { atomic_add(maps::counter(counter as usize), number) };
         }
     }
 
@@ -114,14 +113,7 @@ impl Kernel {
 
     #[inline(always)]
     fn slot(slot: u8, swapped: bool) -> u8 {
-        if swapped {
-            let epoch = maps::only(&maps::EPOCH).cast::<u64>();
-            // SAFETY: the entry of an array of one is there; the check is for the verifier.
-            if !epoch.is_null() && unsafe { read_volatile(epoch) } & 1 == 1 {
-                return slot + 1;
-            }
-        }
-        slot
+        if swapped && maps::epoch() & 1 == 1 { slot + 1 } else { slot }
     }
 }
 
@@ -255,25 +247,35 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn copy(&mut self, to: u32, from: u32, len: u32) {
+    fn zero(&mut self, off: u32, len: u32) {
+        let to = self.at(off);
         let mut at = 0;
-        while at < len {
-            let word = self.load(from + at);
-            self.store(to + at, word);
+        while at < len as usize {
+            // SAFETY: the verifier checks that the words lie inside the frame.
+            unsafe { to.add(at).cast::<u64>().write_volatile(0) };
             at += 8;
         }
     }
 
     #[inline(always)]
+    fn copy(&mut self, to: u32, from: u32, len: u32) {
+        copy_words(self.at(to), self.at(from), len);
+    }
+
+    #[inline(always)]
     fn constant(&mut self, to: u32, from: u32, len: u32) {
-        let mut at = 0;
-        while at < len {
-            let start = (from + at) as usize & (MAX_DATA - 8);
-            // SAFETY: the offset is masked and the data aligned.
-            let word = unsafe { read_volatile((&raw const PLAN.data).cast::<u8>().add(start).cast::<u64>()) };
-            self.store(to + at, word);
-            at += 8;
-        }
+        let start = from as usize & (MAX_DATA - 8);
+        copy_words(self.at(to), (&raw const PLAN.data).cast::<u8>().wrapping_add(start), len);
+    }
+
+    #[inline(always)]
+    fn value_out(&mut self, to: u32, from: u32, len: u32) {
+        copy_words(self.at(to), self.value.wrapping_add(from as usize), len);
+    }
+
+    #[inline(always)]
+    fn value_in(&mut self, to: u32, from: u32, len: u32) {
+        copy_words(self.value.wrapping_add(to as usize), self.at(from), len);
     }
 
     #[inline(always)]
@@ -286,7 +288,7 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn string(&mut self, off: u64, address: u64, max: u32, space: u8, limit: Option<u64>) -> u64 {
+    fn string(&mut self, off: u64, address: u64, max: u32, mask: u64, space: u8, limit: Option<u64>) -> u64 {
         let to = self.at_scratch(off);
         let from = address as *const c_void;
         // A byte more than the limit, to tell a string that just fits from one that was cut.
@@ -304,18 +306,23 @@ impl Host for Kernel {
                 opaque(bpf::bpf_probe_read_kernel_str(to.cast(), room, from) as u64)
             }
         } as i64;
-        if read <= 0 {
-            // SAFETY: a string's area holds a word at least.
-            unsafe { to.cast::<[u8; 8]>().write_unaligned(FAULT) };
-            return FAULT.len() as u64 - 1;
+        // Without branches but for the count: the verifier would walk all that follows once more for each, and differently,
+        // as the lengths differ. All ones if the string could not be read; if it was cut.
+        let read = read as u64;
+        let fault = ones_if(opaque(read.wrapping_sub(1)) >> 63);
+        let cut = ones_if(opaque(max.wrapping_sub(read)) >> 63) & !fault;
+        // SAFETY: inside the string's area, which holds a word at least.
+        unsafe {
+            let start = to.cast::<u64>();
+            start.write_unaligned(start.read_unaligned() & !fault | u64::from_ne_bytes(FAULT) & fault);
+            // The string's NUL, if it was cut; what is behind its NUL, if not.
+            to.add(max as usize - 1).write_volatile(0);
         }
-        if read as u64 > max {
+        if blind(cut) != 0 {
             self.lose(Loss::CutString as u32);
-            // SAFETY: inside the string's area.
-            unsafe { to.add(max as usize - 1).write_volatile(0) };
-            return max - 1;
         }
-        read as u64 - 1
+        let len = read.wrapping_sub(1) & !cut | max.wrapping_sub(1) & cut;
+        (len & !fault | (FAULT.len() as u64 - 1) & fault) & mask
     }
 
     #[inline(always)]
@@ -335,12 +342,8 @@ impl Host for Kernel {
         let slot = Self::slot(slot, swapped);
         let mut value = maps::lookup(slot, key);
         if value.is_null() {
-            let zeroes = maps::only(&maps::ZEROES);
-            if zeroes.is_null() {
-                return false;
-            }
             // A failure may also mean that another CPU was first: the lookup tells.
-            if maps::insert(slot, key, zeroes.cast()) && counted != 0 {
+            if maps::insert(slot, key, maps::zeroes()) && counted != 0 {
                 Self::count(LOSSES as u32 + u32::from(counted) - 1, 1);
             }
             value = maps::lookup(slot, key);
@@ -389,13 +392,12 @@ impl Host for Kernel {
 
     #[inline(always)]
     fn entries(&mut self, _slot: u8, map: u64) -> u64 {
-        let counters = maps::only(&maps::LOSSES).cast::<u64>();
         let index = LOSSES + map as usize;
-        if counters.is_null() || index >= COUNTERS {
+        if index >= COUNTERS {
             return 0;
         }
-        // SAFETY: the index is checked.
-        unsafe { read_volatile(counters.add(index)) }
+        // SAFETY: the number is checked.
+        unsafe { read_volatile(maps::counter(index)) }
     }
 
     #[inline(always)]
@@ -457,31 +459,42 @@ impl Host for Kernel {
 
     #[inline(always)]
     fn search(&mut self, text: u32, size: u32, part: u32, part_size: u32) -> u64 {
-        let wanted = blind(scope_common::machine::length(self, part, part_size));
-        let text = self.at(text);
+        // The verifier walks what follows a branch once more: there is one for so many places.
+        const AT_ONCE: u32 = 64;
+        let wanted = scope_common::machine::length(self, part, part_size);
+        let (text, part) = (self.at(text), self.at(part));
+        // SAFETY: the verifier checks that the areas lie inside the frame; that of the text goes on behind it for as long as
+        // the text to look for is.
+        let word = |area: *mut u8, at: u32| unsafe { area.add(at as usize).cast::<u64>().read_unaligned() };
+        // What counts of each word is kept behind the words.
+        let mut at = 0;
+        while at < part_size {
+            let mask = counted(wanted.wrapping_sub(u64::from(at)));
+            // SAFETY: as above.
+            unsafe {
+                part.add((part_size + at) as usize).cast::<u64>().write_volatile(mask);
+                part.add(at as usize).cast::<u64>().write_volatile(word(part, at) & mask);
+            }
+            at += 8;
+        }
+        // All ones until it is found, then its place.
+        let mut found = u64::MAX;
         let mut place = 0;
         while place < size {
-            let mut at = 0;
-            let mut same = 1;
+            let (mut differ, mut at) = (0, 0);
             while at < part_size {
-                let left = wanted.wrapping_sub(u64::from(at));
-                // The bytes that count are the low ones of a word; none if the text to look for ends before.
-                let ended = opaque(left.wrapping_sub(1) >> 63);
-                let short = opaque(left.wrapping_sub(8) >> 63);
-                let cut = (1u64 << ((left << 3) & 63)).wrapping_sub(1);
-                let mask = (short.wrapping_neg() & cut | short.wrapping_sub(1)) & ended.wrapping_sub(1);
-                // SAFETY: the area goes on behind the text for as long as the text to look for is.
-                let word = unsafe { text.add((place + at) as usize).cast::<u64>().read_unaligned() };
-                let differ = (word ^ self.load(part + at)) & mask;
-                same &= opaque(1 ^ ((differ | differ.wrapping_neg()) >> 63));
+                differ |= (word(text, place + at) & word(part, part_size + at)) ^ word(part, at);
                 at += 8;
             }
-            if blind(same) != 0 {
-                return place as u64;
-            }
+            // If it is here and was nowhere before, its place takes the place of the ones.
+            let here = !ones_if(differ) & !ones_if(!found);
+            found &= !here | u64::from(place);
             place += 1;
+            if place % AT_ONCE == 0 && blind(found) != u64::MAX {
+                return found;
+            }
         }
-        u64::MAX
+        found
     }
 
     #[inline(always)]
@@ -583,6 +596,26 @@ impl Host for Kernel {
     #[inline(always)]
     fn lose(&mut self, loss: u32) {
         Self::count(loss, 1);
+    }
+}
+
+/// The bits of a word that are its first `left` bytes: all if there are 8 or more, none if there is none.
+#[inline(always)]
+fn counted(left: u64) -> u64 {
+    let ended = ones_if(opaque(left.wrapping_sub(1)) >> 63);
+    let short = ones_if(opaque(left.wrapping_sub(8)) >> 63);
+    let cut = (1u64 << ((left << 3) & 63)).wrapping_sub(1);
+    (short & cut | !short) & !ended
+}
+
+/// Copies words from one place to another.
+#[inline(always)]
+fn copy_words(to: *mut u8, from: *const u8, len: u32) {
+    let mut at = 0;
+    while at < len as usize {
+        // SAFETY: the verifier checks that the words lie inside what the pointers are to.
+        unsafe { to.add(at).cast::<u64>().write_volatile(read_volatile(from.add(at).cast())) };
+        at += 8;
     }
 }
 

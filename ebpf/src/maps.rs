@@ -3,11 +3,13 @@
 
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
+use core::ptr::read_volatile;
 
 use aya_ebpf::bindings::bpf_map_def;
 use aya_ebpf::helpers::generated::bpf_map_lookup_percpu_elem;
 use aya_ebpf::helpers::{bpf_map_delete_elem, bpf_map_lookup_elem, bpf_map_update_elem};
 use scope_common::arith::opaque;
+use scope_common::plan::COUNTERS;
 
 /// A map definition in the form that the loader's ELF parser knows.
 #[repr(transparent)]
@@ -38,8 +40,50 @@ macro_rules! maps {
     ($($name:ident)*) => { $( #[unsafe(no_mangle)] #[unsafe(link_section = "maps")] pub static $name: Map = Map::new(); )* };
 }
 
-maps!(SCRATCH ZEROES RING LOSSES EPOCH STACKS);
+maps!(SCRATCH RING STACKS);
 maps!(M0 M1 M2 M3 M4 M5 M6 M7 M8 M9 M10 M11 M12 M13 M14 M15);
+
+/// Memory that programs reach by its address, with no look-up that could fail and so no branch for the verifier to walk.
+/// The loader puts arrays made for the script in place of these sections; of their sizes only that of the counters counts.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.losses")]
+static mut COUNTS: [u64; COUNTERS] = [0; COUNTERS];
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.epoch")]
+static mut EPOCH: u64 = 0;
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.zeroes")]
+static mut ZEROES: [u64; 4096] = [0; 4096];
+
+/// The address of a static, put together where it is used: LLVM would compute it beforehand and keep it on the BPF stack,
+/// which has no room for it.
+macro_rules! address {
+    ($name:ident) => {{
+        let address: *mut u8;
+        // SAFETY: one instruction that loads an address.
+        unsafe { core::arch::asm!("{0} = {1} ll", out(reg) address, sym $name, options(nostack, nomem)) };
+        address
+    }};
+}
+
+/// The counter with this number, which is below [`COUNTERS`].
+#[inline(always)]
+pub fn counter(number: usize) -> *mut u64 {
+    address!(COUNTS).cast::<u64>().wrapping_add(number)
+}
+
+/// Which half of the swapped maps is written.
+#[inline(always)]
+pub fn epoch() -> u64 {
+    // SAFETY: a word of a static, which userspace writes in one step.
+    unsafe { read_volatile(address!(EPOCH).cast()) }
+}
+
+/// A value of zeroes, as large as any of the script's.
+#[inline(always)]
+pub fn zeroes() -> *const c_void {
+    address!(ZEROES).cast::<c_void>()
+}
 
 /// Calls a helper on the map in a slot, from a call site that only this slot has: a site that sees two maps loses
 /// the lookup that the verifier inlines. `opaque` keeps LLVM from making one site of them.

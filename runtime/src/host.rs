@@ -226,6 +226,25 @@ impl Host for User<'_> {
         self.frame[at..at + 8].copy_from_slice(&value.to_ne_bytes());
     }
 
+    fn zero(&mut self, off: u32, len: u32) {
+        self.frame[off as usize..(off + len) as usize].fill(0);
+    }
+
+    fn value_out(&mut self, to: u32, from: u32, len: u32) {
+        for at in (0..len).step_by(8) {
+            let word = self.value((from + at).into());
+            self.store(to + at, word);
+        }
+    }
+
+    fn value_in(&mut self, to: u32, from: u32, len: u32) {
+        for at in (0..len).step_by(8) {
+            let word = self.load(from + at);
+            self.value[(to + at) as usize / 8] = word;
+        }
+        self.write_back();
+    }
+
     fn copy(&mut self, to: u32, from: u32, len: u32) {
         let (from, len) = (from as usize, len as usize);
         self.frame.copy_within(from..from + len, to as usize);
@@ -241,7 +260,7 @@ impl Host for User<'_> {
         self.frame[at..at + 16].copy_from_slice(&self.surroundings.task().comm);
     }
 
-    fn string(&mut self, off: u64, address: u64, max: u32, _space: u8, limit: Option<u64>) -> u64 {
+    fn string(&mut self, off: u64, address: u64, max: u32, _mask: u64, _space: u8, limit: Option<u64>) -> u64 {
         let at = off as usize;
         let limited = limit.is_some();
         let max = limit.map_or(max, |limit| limit.clamp(1, max.into()) as u32);

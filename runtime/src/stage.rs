@@ -168,7 +168,7 @@ impl Stage {
     fn formatted_text(&mut self, purpose: Purpose, span: Span, text: &[u8]) -> io::Result<()> {
         let kind = match purpose {
             Purpose::Print => return self.sink.text(Origin::Printf, text),
-            Purpose::Cat => return self.cat(text),
+            Purpose::Cat => return self.cat(text, span),
             Purpose::System => return self.system(text),
             Purpose::Debug if !self.verbose => return Ok(()),
             Purpose::Debug => "debugf",
@@ -183,13 +183,13 @@ impl Stage {
     }
 
     /// Prints a file, up to the configured size.
-    fn cat(&mut self, path: &[u8]) -> io::Result<()> {
+    fn cat(&mut self, path: &[u8], span: Span) -> io::Result<()> {
         let path = String::from_utf8_lossy(path).into_owned();
         let mut content = Vec::new();
         let read = File::open(&path).and_then(|file| file.take(self.config.max_cat_bytes as u64).read_to_end(&mut content));
         if let Err(error) = read {
             let text = format!("can't read {path}: {error}");
-            let place = self.source.position(Span::default());
+            let place = self.source.position(span);
             self.sink.message(&Message { kind: "warnf", text: text.as_bytes(), place })?;
         }
         self.sink.text(Origin::Cat, &content)

@@ -5,80 +5,19 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use scope::cli::render::render;
 use scope::script::Functions;
-use scope_dsl::ctypes::btf::Btf;
-use scope_dsl::ctypes::fixture;
 use scope_dsl::diagnostic::Diagnostic;
 use scope_dsl::explain::Entry;
-use scope_dsl::facts::{Compat, CompatFlag, KernelFacts};
+use scope_dsl::facts::KernelFacts;
 use scope_dsl::format::{Refused, format};
 use scope_dsl::source::{Importer, NoImports, Source};
 use scope_dsl::{Options, compile};
-
-/// A recorded kernel: a copy of the parts of tracefs that the scripts name.
-struct Recorded {
-    root: PathBuf,
-    tracepoints: Vec<String>,
-}
-
-impl Recorded {
-    fn open(root: PathBuf) -> Recorded {
-        let list = fs::read_to_string(root.join("available_events")).expect("the kernel was recorded");
-        Recorded { root, tracepoints: list.lines().map(str::to_owned).collect() }
-    }
-}
-
-impl KernelFacts for Recorded {
-    fn tracepoints(&self) -> &[String] {
-        &self.tracepoints
-    }
-
-    fn tracepoint_format(&self, category: &str, name: &str) -> Option<String> {
-        fs::read_to_string(self.root.join("events").join(category).join(name).join("format")).ok()
-    }
-
-    fn syscall_number(&self, name: &str) -> Option<u32> {
-        scope::kernel::syscalls::number(name)
-    }
-
-    fn x86_64(&self) -> bool {
-        true
-    }
-
-    fn compat(&self) -> Compat {
-        Compat::Marked(CompatFlag { offset: 16, mask: 2 })
-    }
-
-    fn btf(&self) -> Option<Btf> {
-        let types = fs::read_to_string(self.root.join("types.h")).ok()?;
-        Btf::open(fixture::btf(&types)).ok()
-    }
-
-    fn cpus(&self) -> u32 {
-        4
-    }
-
-    fn pid_level(&self) -> u32 {
-        0
-    }
-
-    fn kernel_address(&self, name: &str) -> Option<u64> {
-        (name == "init_task").then_some(0xffff_ffff_8200_0000)
-    }
-
-    fn cgroup_id(&self, path: &str) -> Option<u64> {
-        (path == "/sys/fs/cgroup").then_some(1)
-    }
-
-    fn signal(&self, name: &str) -> Option<u64> {
-        scope::names::signals::signal_number(name)
-    }
-}
+use scope_tests::Recorded;
 
 /// Imports from beside the golden scripts.
 struct Beside;
@@ -113,7 +52,7 @@ fn main() -> ExitCode {
 fn compare(script: &Path) -> Result<(), Failed> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     let name = script.file_stem().ok_or("a script has a name")?.to_string_lossy().into_owned();
-    let seen = show(&name, &fs::read_to_string(script)?, &Recorded::open(own.join("kernel")));
+    let seen = show(&name, &fs::read_to_string(script)?, &Recorded::open());
     let expected_at = own.join("golden").join(format!("{name}.expected"));
     if std::env::var_os("BLESS").is_some() {
         fs::write(&expected_at, seen)?;
@@ -160,7 +99,7 @@ fn same_when_formatted(name: &str, text: &str) -> Result<(), Failed> {
     if format(&formatted).as_ref() != Ok(&formatted) {
         return Err(format!("formatted again it differs:\n{formatted}").into());
     }
-    let facts = Recorded::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("kernel"));
+    let facts = Recorded::open();
     let plans = |text: &str| {
         let shown = show(name, text, &facts);
         // Places differ, so only what runs is compared, and which codes are given.
@@ -194,7 +133,7 @@ fn explained(entry: &Entry) -> Result<(), Failed> {
 
 /// All that is said of a script, its functions included.
 fn diagnosed(text: &str) -> Vec<Diagnostic> {
-    let facts = Recorded::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("kernel"));
+    let facts = Recorded::open();
     let mut source = Source::new("example.scope", text);
     // What the example of an option that is given a wrong value is run with.
     let options = Options { options: [("depth".to_owned(), "deep".to_owned())].into(), ..Options::default() };

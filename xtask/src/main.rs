@@ -2,6 +2,7 @@
 
 mod bench;
 mod ebpf;
+mod fuzz;
 mod packages;
 mod test;
 mod vm;
@@ -29,6 +30,17 @@ enum Task {
         /// Leaves out the other kernels and the rebuild
         #[arg(long)]
         quick: bool,
+        /// Also runs 10,000 random programs instead of 500, and each fuzz target for a minute
+        #[arg(long)]
+        long: bool,
+    },
+    /// Fuzzes the compiler, the decoder and the userspace machine
+    Fuzz {
+        /// For how long, each target
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// parse, compile, records or run; all of them if none is named
+        target: Option<String>,
     },
     /// Runs one command on another kernel
     Vm {
@@ -70,7 +82,8 @@ fn task() -> Result<()> {
     match Task::parse() {
         Task::BuildEbpf { check: false } => ebpf::build(),
         Task::BuildEbpf { check: true } => ebpf::check().map(drop),
-        Task::Test { bless, quick } => test::all(bless, quick),
+        Task::Test { bless, quick, long } => test::all(bless, quick, long),
+        Task::Fuzz { seconds, target } => fuzz::fuzz(target.as_deref(), seconds),
         Task::Vm { kernel, command } => vm::run_one(&kernel, &command),
         Task::Bench { filter } => bench::run(filter.as_deref().unwrap_or("")),
         Task::Paced { rate, seconds } => {

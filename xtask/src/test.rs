@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 
 use crate::ebpf::Proof;
-use crate::{cargo, ebpf, run, vm};
+use crate::{cargo, ebpf, fuzz, run, vm};
 
-/// Runs all tests; with `quick`, those of this kernel only.
-pub fn all(bless: bool, quick: bool) -> Result<()> {
+/// Runs all tests; with `quick`, those of this kernel only; with `long`, more random ones.
+pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
     build()?;
     let mut unit = cargo();
     unit.args(["test", "--quiet", "--workspace"]);
@@ -15,6 +15,13 @@ pub fn all(bless: bool, quick: bool) -> Result<()> {
     }
     step("unit and golden tests");
     run(&mut unit)?;
+    step("cases of the language, in userspace and in the kernel");
+    cases(bless)?;
+    step("random programs in userspace and in the kernel");
+    run(differential().args(["--count", if long { "10000" } else { "500" }]))?;
+    if long {
+        fuzz::fuzz(None, 60)?;
+    }
     step("live tests on this kernel");
     live()?;
     if quick {
@@ -37,6 +44,15 @@ pub fn all(bless: bool, quick: bool) -> Result<()> {
         if status != 0 {
             bail!("the live tests failed on Linux {}", kernel.version);
         }
+        step(&format!("cases of the language on Linux {}", kernel.version));
+        if vm::run(kernel, &["cases", "--scope", "/bin/scope", "--cases", "/cases", "--live"])? != 0 {
+            bail!("cases of the language failed on Linux {}", kernel.version);
+        }
+        step(&format!("random programs are loaded on Linux {}", kernel.version));
+        let load = ["differential", "--scope", "/bin/scope", "--only-load", "--count", "200"];
+        if vm::run(kernel, &load)? != 0 {
+            bail!("random programs failed on Linux {}", kernel.version);
+        }
     }
     println!("xtask: all tests passed, nothing was skipped");
     Ok(())
@@ -53,6 +69,30 @@ pub fn build() -> Result<()> {
 
 fn run_cargo(arguments: &[&str]) -> Result<()> {
     run(cargo().args(arguments))
+}
+
+/// The cases by BEGIN, then by a system call: both print the same.
+fn cases(bless: bool) -> Result<()> {
+    let release = crate::root().join("target/release");
+    for (live, blesses) in [(false, bless), (true, bless)] {
+        let mut command = std::process::Command::new(release.join("cases"));
+        command.arg("--scope").arg(release.join("scope"));
+        if live {
+            command.arg("--live");
+        }
+        if blesses {
+            command.arg("--bless");
+        }
+        run(&mut command)?;
+    }
+    Ok(())
+}
+
+fn differential() -> std::process::Command {
+    let release = crate::root().join("target/release");
+    let mut command = std::process::Command::new(release.join("differential"));
+    command.arg("--scope").arg(release.join("scope"));
+    command
 }
 
 fn live() -> Result<()> {

@@ -65,7 +65,6 @@ impl Checker<'_> {
     pub(super) fn argument(&mut self, expr: &ast::Expr, record: &mut Record) -> Option<Argument> {
         if let Ast::Call(name, arguments) = &expr.kind
             && Row::named(&name.text).is_none()
-            && name.text != "sizeof"
         {
             let Some(function) = self.functions.get(&name.text) else {
                 self.unknown_function(name);

@@ -47,9 +47,6 @@ impl Checker<'_> {
 
     pub(super) fn call(&mut self, name: &Name, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         let Some(row) = Row::named(&name.text) else {
-            if let ("sizeof", [argument]) = (name.text.as_str(), arguments) {
-                return self.size_of_value(argument, span);
-            }
             self.unknown_function(name);
             return None;
         };
@@ -275,7 +272,7 @@ impl Checker<'_> {
                 let zero = int(0, Type::UNSIGNED, span);
                 vec![family, self.as_number(address)?, zero]
             }
-            Type::Memory(_) | Type::Text { .. } if matches!(bytes, 4 | 8 | 16) => {
+            Type::Memory(_) | Type::Text { .. } if matches!(bytes, 4 | 8 | 16) && !matches!(address.kind, ExprKind::Text(_)) => {
                 let word = |offset| Self::part(address.clone(), crate::checked::Field { size: bytes.min(8) as u32, ..crate::checked::Field::word(offset) }, Type::UNSIGNED, span);
                 let second = if bytes == 16 { word(8) } else { int(0, Type::UNSIGNED, span) };
                 vec![family, word(0), second]
@@ -332,7 +329,10 @@ impl Checker<'_> {
 }
 
 /// Functions of bpftrace that are not there: why, and a way round.
-const REFUSED: [(&str, &str, &str); 9] = [
+const REFUSED: [(&str, &str, &str); 12] = [
+    ("comm", "the name of another task is not looked up", "`comm` is the current task's; a map can keep names: `@name[pid] = comm`"),
+    ("dw_ustack", "stacks are not unwound by debugging information", "`ustack` goes by frame pointers"),
+    ("str_concat", "texts are not put together in the kernel", "`printf(\"%s%s\", a, b)` prints one behind the other; `(a, b)` keeps them"),
     ("skboutput", "packets are not captured", "`tcpdump -w` writes them; `buf(...)` with `printf(\"%r\")` shows bytes"),
     ("override", "it needs a kprobe with error injection", "probes of that kind come with a later version"),
     ("write_user", "writing to a process's memory harms it", "a debugger does that"),

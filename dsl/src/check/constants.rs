@@ -63,17 +63,18 @@ impl Checker<'_> {
         self.given.context.arguments.get(number - 1).map_or("", String::as_str)
     }
 
-    /// `$1`: a number, or a text.
+    /// `$1`: a number; `str($1)` is its text.
     pub(super) fn parameter(&mut self, number: usize, span: Span) -> Option<Expr> {
         let text = self.parameter_text(number).to_owned();
         if text.is_empty() {
             return Some(int(0, Type::SIGNED, span));
         }
-        match number_of(&text) {
-            Some(value) => Some(value.into_expr(span)),
-            // A text stands for itself.
-            None => self.expr(&ast::Expr { kind: Ast::Str(text), span }),
+        let value = number_of(&text);
+        if value.is_none() {
+            let error = Diagnostic::error("E0332", span, format!("`${number}` is no number"), format!("the script was given `{text}`"));
+            self.error(error.help(format!("`str(${number})` is its text")));
         }
+        value.map(|value| value.into_expr(span))
     }
 
     /// `getopt("name", default, "what it is")`.
@@ -126,11 +127,27 @@ impl Checker<'_> {
 
     /// `sizeof(type)`, `sizeof(value)`.
     pub(super) fn size_of(&mut self, ty: &TypeRef, span: Span) -> Option<Expr> {
-        if let TypeRef::Of(value) = ty {
-            let value = self.expr(value)?;
-            return Some(int(self.bytes(&value.ty), Type::UNSIGNED, span));
-        }
-        let id = self.c_type(ty)?;
+        // A bare name may be that of a type.
+        let named = match ty {
+            TypeRef::Of(value) => match &value.kind {
+                Ast::Ident(name) => self.given.types.named(Tag::Typedef, name),
+                _ => None,
+            },
+            TypeRef::Named(_) => self.c_type(ty),
+        };
+        let id = match (named, ty) {
+            (Some(id), _) => id,
+            (None, TypeRef::Named(_)) => return None,
+            (None, TypeRef::Of(value)) => {
+                let value = self.typed(value)?;
+                let bytes = match (&value.kind, value.characters()) {
+                    (ExprKind::Text(text), _) => text.len() as u64 + 1,
+                    (_, Some(count)) => count as u64,
+                    _ => self.bytes(&value.ty),
+                };
+                return Some(int(bytes, Type::UNSIGNED, span));
+            }
+        };
         match self.given.types.size_of(id) {
             Some(size) => Some(int(size.into(), Type::UNSIGNED, span)),
             None => {
@@ -139,18 +156,6 @@ impl Checker<'_> {
                 None
             }
         }
-    }
-
-    /// `sizeof(value)`, or of a type whose name could be one of a value.
-    pub(super) fn size_of_value(&mut self, argument: &ast::Expr, span: Span) -> Option<Expr> {
-        if let Ast::Ident(name) = &argument.kind
-            && crate::builtins::Builtin::named(name).is_none()
-            && let Some(size) = self.given.types.named(Tag::Typedef, name).and_then(|id| self.given.types.size_of(id))
-        {
-            return Some(int(size.into(), Type::UNSIGNED, span));
-        }
-        let value = self.expr(argument)?;
-        Some(int(self.bytes(&value.ty), Type::UNSIGNED, span))
     }
 
     /// Bytes of a value as C counts them.
@@ -168,7 +173,7 @@ impl Checker<'_> {
     /// `offsetof(type, field.field)`.
     pub(super) fn offset_of(&mut self, ty: &TypeRef, path: &[Name], span: Span) -> Option<Expr> {
         let mut id = match ty {
-            TypeRef::Of(value) => match self.expr(value)?.ty {
+            TypeRef::Of(value) => match self.typed(value)?.ty {
                 Type::Memory(memory) => memory.id,
                 _ => self.c_type(ty)?,
             },
@@ -194,7 +199,7 @@ impl Checker<'_> {
 
     /// `is_ptr(value)` and its like.
     pub(super) fn is_a(&mut self, name: &str, argument: &ast::Expr, span: Span) -> Option<Expr> {
-        let value = self.expr(argument)?;
+        let value = self.typed(argument)?;
         let holds = match (name, &value.ty) {
             ("is_array", Type::Memory(memory)) => matches!(self.given.types.get(memory.id), CType::Array(..)),
             ("is_integer", Type::Int { .. }) | ("is_ptr", Type::Pointer { .. }) => true,

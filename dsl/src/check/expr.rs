@@ -94,7 +94,9 @@ impl Checker<'_> {
         let object = self.expr(object)?;
         let Type::Tuple(parts) = object.ty.clone() else {
             let label = format!("this is {}", object.ty.describe());
-            self.error(Diagnostic::error("E0326", object.span, format!("`.{index}` needs a tuple"), label));
+            let error = Diagnostic::error("E0326", object.span, format!("`.{index}` needs a tuple"), label);
+            let literal = matches!(object.kind, ExprKind::Int(_));
+            self.error(if literal { error.help("numbers have no fraction: count in a smaller unit, as in `1500ms`") } else { error });
             return None;
         };
         if index >= parts.len() {
@@ -104,6 +106,14 @@ impl Checker<'_> {
             return None;
         }
         Some(Self::tuple_part(object, &parts, index, span))
+    }
+
+    /// Checks an expression of which only the type is wanted.
+    pub(super) fn typed(&mut self, expr: &ast::Expr) -> Option<Expr> {
+        let before = std::mem::replace(&mut self.clause.types_only, true);
+        let value = self.expr(expr);
+        self.clause.types_only = before;
+        value
     }
 
     /// Checks an expression that must be a number.

@@ -5,7 +5,7 @@ use scope_common::arith::Alu;
 use crate::ast::{self, Name};
 use crate::checked::{Expr, ExprKind, Loop, Statement};
 use crate::diagnostic::Diagnostic;
-use crate::limits::{LOOP_DEPTH, UNROLL, USER_ROUNDS};
+use crate::limits::{LOOP_DEPTH, UNROLL, UNROLLED, USER_ROUNDS};
 use crate::source::Span;
 use crate::types::{Part, Type};
 
@@ -119,10 +119,20 @@ impl Checker<'_> {
         Some(Statement::Each { map: number, variable, body, span })
     }
 
-    pub(super) fn unroll(&mut self, count: &ast::Expr, body: &ast::Block, out: &mut Vec<Statement>) {
+    pub(super) fn unroll(&mut self, count: &ast::Expr, body: &ast::Block, span: Span, out: &mut Vec<Statement>) {
         let Some(count) = self.constant(count, 0..=UNROLL) else { return };
         // Each round is checked for itself, so that its variables are its own; errors are said once.
         for _ in 0..count {
+            self.clause.unrolled += 1;
+            if self.clause.unrolled > UNROLLED {
+                // Said once: what is counted from here on is beyond.
+                if self.clause.unrolled > UNROLLED + 1 {
+                    return;
+                }
+                let title = format!("the `unroll`s of this clause come to more than {UNROLLED} blocks");
+                self.error(Diagnostic::error("E0404", span, title, "the first too many"));
+                return;
+            }
             out.extend(self.block(body));
         }
     }

@@ -50,6 +50,12 @@ pub fn declare(script: &ast::Script, maps: &mut Maps, found: &mut Diagnostics) {
             }
         };
         let known = maps.known(&declaration.map.text, declaration.map.span);
+        if maps.0[known].wish.is_some() {
+            let title = format!("`{}` is declared twice", declaration.map.text);
+            let error = Diagnostic::error("E0301", declaration.map.span, title, "the second");
+            found.push(error.also(maps.0[known].span, "the first"));
+            continue;
+        }
         maps.0[known].wish = Some(Wish { lru: *lru, entries });
     }
 }

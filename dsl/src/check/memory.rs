@@ -16,6 +16,8 @@ use super::operators::{alu, int};
 
 /// The largest struct or array that is a value of its own, in bytes.
 const LARGEST: u32 = 4096;
+/// Elements of a value at most that an index chooses from which only the run knows.
+const MOST_CHOICES: u32 = 64;
 /// How deep structs nest in one that is shown whole.
 const DEEPEST: usize = 8;
 
@@ -31,7 +33,7 @@ impl Checker<'_> {
                 }
             },
             TypeRef::Of(value) => {
-                let value = self.expr(value)?;
+                let value = self.typed(value)?;
                 let id = self.c_type_of(&value.ty);
                 if id.is_none() {
                     let label = format!("this is {}", value.ty.describe());
@@ -58,7 +60,7 @@ impl Checker<'_> {
     /// The type that a declaration `let $x: type` gives.
     pub(super) fn declared_type(&mut self, ty: &TypeRef) -> Option<Type> {
         if let TypeRef::Of(value) = ty {
-            return Some(self.expr(value)?.ty);
+            return Some(self.typed(value)?.ty);
         }
         if let TypeRef::Named(name) = ty
             && let crate::ctypes::declare::Specifier::Words(words) = &name.specifier
@@ -144,7 +146,7 @@ impl Checker<'_> {
 
     /// What lies at an address, by its C type.
     pub(super) fn read(&mut self, address: Expr, offset: u32, id: TypeId, space: Space, span: Span) -> Option<Expr> {
-        if self.in_userspace() {
+        if self.reads_in_vain() {
             let title = "there is no process to read from";
             self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
             return None;
@@ -157,8 +159,8 @@ impl Checker<'_> {
                 CType::Struct { size, .. } => format!("it has {size} bytes; the limit is {LARGEST}"),
                 _ => "it has no value".to_owned(),
             };
-            // A large struct has members all the same.
-            if let CType::Struct { .. } = types.get(id) {
+            // A large struct has members all the same, an array without a length elements.
+            if let CType::Struct { .. } | CType::Array(..) = types.get(id) {
                 let layout = Layout::Opaque(0);
                 let ty = Type::Memory(Rc::new(Memory { id, bytes: 0, layout }));
                 return Some(Expr { kind: ExprKind::Copy { address: Box::new(address), offset, bytes: 0, space }, ty, span });
@@ -171,7 +173,12 @@ impl Checker<'_> {
             Type::Text { .. } => {
                 let CType::Array(_, count) = types.get(id) else { return None };
                 let address = Box::new(offset_by(*address, offset));
-                ExprKind::Str { address, max: count as usize, limit: None }
+                if count == 0 {
+                    // It goes on to its NUL.
+                    let max = self.given.config.max_strlen;
+                    return Some(Expr { kind: ExprKind::Str { address, max, limit: None }, ty: Type::text(max), span });
+                }
+                return Some(Expr::of_characters(address, count as usize, span));
             }
             Type::Memory(memory) => ExprKind::Copy { address, offset, bytes: memory.bytes, space },
             _ => {
@@ -338,10 +345,10 @@ impl Checker<'_> {
                         self.read(address, offset, element, space, span)
                     }
                     _ => {
-                        let index = self.constant(index, 0..=u64::from(count) - 1)? as u32;
+                        let index = self.number(index)?;
+                        self.inside(&index, count)?;
                         let ty = self.type_of(element, Space::Kernel)?;
-                        let field = Field { offset: index * size, size, signed: ty.is_signed(), bits: None };
-                        Some(Self::part(object, field, ty, span))
+                        self.element(object, index, (count, size), &ty, span)
                     }
                 }
             }
@@ -359,9 +366,9 @@ impl Checker<'_> {
                         self.read(address, 0, types.int(1, true), space, span)
                     }
                     _ => {
-                        let index = self.constant(index, 0..=size as u64 - 1)? as u32;
-                        let field = Field { offset: index, size: 1, signed: true, bits: None };
-                        Some(Self::part(object, field, ty, span))
+                        let index = self.number(index)?;
+                        self.inside(&index, size as u32)?;
+                        self.element(object, index, (size as u32, 1), &ty, span)
                     }
                 }
             }
@@ -371,6 +378,34 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// An element of a value that lies in the frame, where only places that are known can be read: others are chosen from
+    /// all that there are. Beyond the end there is nothing.
+    fn element(&mut self, object: Expr, index: Expr, (count, size): (u32, u32), ty: &Type, span: Span) -> Option<Expr> {
+        let part = |object: Expr, at: u32| {
+            let field = Field { offset: at * size, size, signed: ty.is_signed(), bits: None };
+            Self::part(object, field, ty.clone(), span)
+        };
+        if let ExprKind::Int(known) = index.kind {
+            return Some(part(object, known as u32));
+        }
+        if count > MOST_CHOICES {
+            let title = format!("an index of {count} elements must be known when the script is compiled");
+            let error = Diagnostic::error("E0316", index.span, title, "known only when the script runs");
+            self.error(error.help(format!("of up to {MOST_CHOICES} elements, and of what a pointer points to, any can be taken")));
+            return None;
+        }
+        let mut before = Vec::new();
+        let (object, index) = (self.once(object, &mut before), self.once(index, &mut before));
+        let none = Self::blank(ty, span);
+        let value = (0..count).rev().fold(none, |otherwise, at| {
+            let here = alu(Alu::Eq, index.clone(), int(at.into(), Type::UNSIGNED, span), Type::SIGNED, span);
+            let then = part(object.clone(), at);
+            let kind = ExprKind::Choose(Box::new(here), Box::new(then), Box::new(otherwise));
+            Expr { kind, ty: ty.clone(), span }
+        });
+        Some(Self::after(before, value, span))
     }
 
     /// An index that is known must lie inside.
@@ -403,7 +438,7 @@ impl Checker<'_> {
             _ => self.default_space(),
         };
         if let TypeRef::Of(model) = ty {
-            let model = self.expr(model)?;
+            let model = self.typed(model)?;
             return self.converted(value, &model.ty).map(|value| Expr { span, ..value });
         }
         let id = self.c_type(ty)?;

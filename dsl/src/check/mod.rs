@@ -168,6 +168,12 @@ struct ClauseState {
     source: usize,
     site: Option<Site>,
     scopes: Scopes,
+    /// Whether an expression is only looked at for its type: nothing is read.
+    types_only: bool,
+    /// Variables that may be read where nothing gave them a value: they start as nothing.
+    blank: Vec<usize>,
+    /// Blocks that `unroll` came to.
+    unrolled: usize,
 }
 
 impl Checker<'_> {
@@ -183,12 +189,15 @@ impl Checker<'_> {
     }
 
     fn clause(&mut self, source: usize, clause: &ast::Clause, site: &Site) -> Clause {
-        self.clause = ClauseState { source, site: Some(site.clone()), scopes: Scopes::default() };
+        self.clause = ClauseState { source, site: Some(site.clone()), ..ClauseState::default() };
         let predicate = clause.predicate.as_ref().and_then(|predicate| self.condition(predicate));
         if let (Some(written), Some(predicate)) = (&clause.predicate, &predicate) {
             self.warn_of_known(written, predicate);
         }
-        let body = self.block(&clause.body);
+        let block = self.block(&clause.body);
+        let blank = std::mem::take(&mut self.clause.blank);
+        let mut body = blank.into_iter().map(|number| self.blank_variable(number, clause.span)).collect::<Vec<_>>();
+        body.extend(block);
         let variables = self.state.variables.get(&source).cloned().unwrap_or_default();
         let variables = variables.into_iter().map(|ty| ty.unwrap_or(Type::SIGNED)).collect();
         Clause { source, site: site.clone(), predicate, body, variables, span: clause.span }
@@ -213,6 +222,11 @@ impl Checker<'_> {
 
     fn in_userspace(&self) -> bool {
         self.site().in_userspace()
+    }
+
+    /// Whether something would be read of a process or of the kernel where there is neither.
+    fn reads_in_vain(&self) -> bool {
+        self.in_userspace() && !self.clause.types_only
     }
 
     fn error(&mut self, error: Diagnostic) {

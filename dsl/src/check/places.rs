@@ -123,7 +123,15 @@ impl Checker<'_> {
         let has = Expr { kind: ExprKind::HasKey(place), ty: Type::Bool, span };
         let (keep, kept) = self.keep(has);
         before.push(keep);
+        let new = !self.knows_variable(variable);
         let set = self.set_variable(variable, value, arguments[2].span)?;
+        if let Statement::SetVariable(number, _) = set
+            && new
+        {
+            // It is read behind this even if there is no such key, or if a condition leaves this out.
+            before.push(self.blank_variable(number, span));
+            self.clause.blank.push(number);
+        }
         before.push(Statement::If(kept.clone(), vec![set], Vec::new()));
         Some(Self::after(before, kept, span))
     }

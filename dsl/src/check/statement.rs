@@ -46,7 +46,7 @@ impl Checker<'_> {
             StatementKind::While { condition, body } => out.extend(self.while_loop(condition, body, statement.span)),
             StatementKind::For { variable, from, to, body } => self.for_loop(variable, from, to, body, statement.span, out),
             StatementKind::Each { variable, map, body } => out.extend(self.each(variable, map, body, statement.span)),
-            StatementKind::Unroll { count, body } => self.unroll(count, body, out),
+            StatementKind::Unroll { count, body } => self.unroll(count, body, statement.span, out),
             StatementKind::Block(body) => out.extend(self.block(body)),
             StatementKind::Break => out.extend(self.loop_exit("break", Statement::Break, statement.span)),
             StatementKind::Continue => out.extend(self.loop_exit("continue", Statement::Continue, statement.span)),
@@ -74,20 +74,18 @@ impl Checker<'_> {
                     for statement in statements {
                         checker.statement(statement, &mut inner);
                     }
-                    // A macro that is called for what it does may end without a value.
-                    if !matches!(value.kind, Ast::Int(0)) {
-                        checker.expression_statement(value, &mut inner);
-                    }
+                    // A block or macro that stands for what it does may end with a value that nobody uses.
+                    checker.for_its_effects(value, &mut inner);
                     inner
                 });
                 out.extend(inner);
             }
             // `condition ? do this : or that`.
-            Ast::Ternary(condition, then, otherwise) if is_call(then) || is_call(otherwise) => {
+            Ast::Ternary(condition, then, otherwise) if acts(then) || acts(otherwise) => {
                 let condition = self.condition(condition);
                 let (mut yes, mut no) = (Vec::new(), Vec::new());
-                self.expression_statement(then, &mut yes);
-                self.expression_statement(otherwise, &mut no);
+                self.for_its_effects(then, &mut yes);
+                self.for_its_effects(otherwise, &mut no);
                 out.extend(condition.map(|condition| Statement::If(condition, yes, no)));
             }
             _ => {
@@ -96,6 +94,17 @@ impl Checker<'_> {
                     self.error(error.help("assign it (`@name = ...`), print it (`print(...)`), or drop it (`_ = ...`)"));
                 }
             }
+        }
+    }
+
+    /// An expression whose value, if it has one, is dropped.
+    fn for_its_effects(&mut self, expr: &ast::Expr, out: &mut Vec<Statement>) {
+        if acts(expr) {
+            self.expression_statement(expr, out);
+        } else if let Some(value) = self.expr(expr)
+            && !matches!(value.kind, ExprKind::Int(_))
+        {
+            out.push(Statement::Evaluate(value));
         }
     }
 
@@ -215,10 +224,12 @@ impl Checker<'_> {
     }
 }
 
-fn is_call(expr: &ast::Expr) -> bool {
+/// Whether an expression can stand as a statement.
+fn acts(expr: &ast::Expr) -> bool {
     match &expr.kind {
-        Ast::Call(name, _) => Row::named(&name.text).is_some_and(|row| row.role == Role::Action),
-        Ast::Ternary(_, then, otherwise) => is_call(then) || is_call(otherwise),
+        Ast::Call(name, _) => Row::named(&name.text).is_none_or(|row| row.role != Role::Value),
+        Ast::Step { .. } | Ast::Block(..) => true,
+        Ast::Ternary(_, then, otherwise) => acts(then) || acts(otherwise),
         _ => false,
     }
 }

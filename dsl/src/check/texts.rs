@@ -23,8 +23,9 @@ impl Checker<'_> {
         match address.ty {
             // The text of a field or the name of a task is no address: it is there already.
             Type::Text { .. } => match address.kind {
-                ExprKind::Str { address, max: have, .. } => {
-                    let max = if arguments.len() > 1 { max.min(have) } else { have };
+                // A shorter length holds; a longer one than the text has says nothing.
+                ExprKind::Str { address, max: have, .. } if arguments.len() > 1 && (max < have || limit.is_some()) => {
+                    let max = max.min(have);
                     Some(Expr { kind: ExprKind::Str { address, max, limit }, ty: Type::text(max), span })
                 }
                 _ => Some(Expr { span, ..address }),
@@ -51,7 +52,7 @@ impl Checker<'_> {
 
     /// A number or pointer as an address of some memory.
     pub(super) fn address(&mut self, value: Expr) -> Option<Expr> {
-        if self.in_userspace() {
+        if self.reads_in_vain() {
             let title = "there is no process to read from";
             let label = "BEGIN, END and interval run in scope itself";
             self.error(Diagnostic::error("E0317", value.span, title, label));
@@ -86,9 +87,9 @@ impl Checker<'_> {
     /// `buf(pointer, n)`.
     pub(super) fn buf(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         let value = self.expr(&arguments[0])?;
-        let whole = match (&value.kind, &value.ty) {
-            (ExprKind::Copy { bytes, .. }, _) => Some(*bytes),
-            (ExprKind::Str { max, .. }, _) => Some(*max),
+        let whole = match &value.kind {
+            ExprKind::Copy { bytes, .. } => Some(*bytes),
+            ExprKind::Str { max, .. } => Some(value.characters().unwrap_or(*max)),
             _ => None,
         };
         let (len, max) = match (arguments.get(1), whole) {

@@ -146,13 +146,23 @@ impl Checker<'_> {
             (None, Some(ty)) => Self::blank(&ty, name.span),
             (None, None) => {
                 // It starts as nothing of the type that its first value has.
-                let ty = self.variables()[number].clone().unwrap_or(Type::SIGNED);
-                return Some(Statement::SetVariable(number, Self::blank(&ty, name.span)));
+                return Some(self.blank_variable(number, name.span));
             }
         };
         let have = self.variables()[number].clone().unwrap_or_else(|| value.ty.clone());
         self.variables()[number] = Some(have.join(&value.ty));
         Some(Statement::SetVariable(number, value))
+    }
+
+    /// Whether there is a variable of this name here.
+    pub(super) fn knows_variable(&self, name: &str) -> bool {
+        self.clause.scopes.find(name).is_some()
+    }
+
+    /// Gives a variable nothing of the type that it has.
+    pub(super) fn blank_variable(&mut self, number: usize, span: Span) -> Statement {
+        let ty = self.variables()[number].clone().unwrap_or(Type::SIGNED);
+        Statement::SetVariable(number, Self::blank(&ty, span))
     }
 
     /// Nothing of a type: zero, or an empty text.

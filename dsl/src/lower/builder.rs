@@ -52,6 +52,11 @@ impl Builder {
         &self.ops
     }
 
+    /// Whether an op jumps to a place that is already known: one that is not leads out of what is built so far.
+    pub fn jumps_inside(&self, op: usize) -> bool {
+        self.jumps.iter().any(|(at, label)| *at == op && self.labels[label.0].is_some())
+    }
+
     /// Makes a label that is placed later.
     pub fn label(&mut self) -> Label {
         self.labels.push(None);

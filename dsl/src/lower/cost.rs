@@ -12,79 +12,98 @@ use crate::source::Span;
 /// Rounds of a loop in a kernel clause at most, whatever it does.
 pub const KERNEL_ROUNDS: u64 = 16_384;
 /// Instructions that a plan may cost the verifier.
-const INSTRUCTIONS: u64 = 500_000;
+const INSTRUCTIONS: u64 = 700_000;
 /// Branches that it may leave open.
-const BRANCHES: u64 = 4_000;
+const BRANCHES: u64 = 6_000;
+/// Thousandths of a plan that are walked again for each place where ways part and join again, as where an entry of a map is
+/// made or not: the verifier forgets most of the states in which it could see that it has been there.
+const AGAIN: u64 = 36;
 
-/// Instructions that the verifier walks, and branches that it leaves open.
+/// What a plan costs, with loops walked round by round.
 #[derive(Clone, Copy, Default)]
 struct Cost {
+    /// Instructions, if no way were walked twice.
     instructions: u64,
+    /// Tenths of places where ways part and join again.
+    forks: u64,
+    /// Branches left open.
     branches: u64,
 }
 
 impl Cost {
-    fn plus(self, other: Cost) -> Cost {
+    fn with(self, other: Cost, join: impl Fn(u64, u64) -> u64) -> Cost {
         Cost {
-            instructions: self.instructions.saturating_add(other.instructions),
-            branches: self.branches.saturating_add(other.branches),
+            instructions: join(self.instructions, other.instructions),
+            forks: join(self.forks, other.forks),
+            branches: join(self.branches, other.branches),
         }
+    }
+
+    fn plus(self, other: Cost) -> Cost {
+        self.with(other, u64::saturating_add)
+    }
+
+    fn minus(self, other: Cost) -> Cost {
+        self.with(other, u64::saturating_sub)
     }
 
     fn times(self, rounds: u64) -> Cost {
-        Cost {
-            instructions: self.instructions.saturating_mul(rounds),
-            branches: self.branches.saturating_mul(rounds),
-        }
+        self.with(Cost { instructions: rounds, forks: rounds, branches: rounds }, u64::saturating_mul)
+    }
+
+    /// Instructions that the verifier walks in all.
+    fn walked(self) -> u64 {
+        self.instructions.saturating_mul(10_000 + self.forks.saturating_mul(AGAIN)) / 10_000
+    }
+
+    fn is_bearable(self, part: u64) -> bool {
+        self.walked() <= INSTRUCTIONS / part && self.branches <= BRANCHES / part
     }
 }
 
-/// What one op costs.
-fn of(op: &Op) -> Cost {
+/// What one op costs; `joins` says whether a jump leads to where other ways come too.
+fn of(op: &Op, joins: bool) -> Cost {
     let imm = op.imm;
     let words = |bytes: u64| bytes.div_ceil(8);
-    let (instructions, branches) = match code(op.code()) {
-        Some(Code::JumpIf) => (40, 1),
-        Some(Code::Alu) => (60, 1),
-        Some(Code::Zero) => (30 + 8 * words(imm), 0),
-        Some(Code::Copy | Code::Const | Code::ValueIn | Code::ValueOut) => (30 + 12 * words(imm >> 32), 0),
-        Some(Code::Compare) => (30 + 24 * words(imm >> 32), words(imm >> 32)),
-        Some(Code::Length) => (30 + 24 * words(imm), words(imm)),
+    let (instructions, forks, branches) = match code(op.code()) {
+        Some(Code::JumpIf) => (200, if joins { 4 } else { 0 }, 1),
+        Some(Code::Alu) => (190, 0, 1),
+        Some(Code::Zero) => (150 + 3 * words(imm), 0, 0),
+        Some(Code::Copy | Code::Const | Code::ValueIn | Code::ValueOut) => (150 + 5 * words(imm >> 32), 0, 0),
+        Some(Code::Compare) => (150 + 50 * words(imm >> 32), 0, 0),
+        Some(Code::Length) => (150 + 45 * words(imm), 0, 0),
         Some(Code::Search) => {
             let (size, part) = (imm >> 32 & 0xffff, words(imm >> 48));
-            (60 + size * (16 + part * 28), size + part)
+            (300 + size * (130 + part * 60), 5 + size / 4, 1 + size / 64)
         }
-        Some(Code::Stack) => (80 + 14 * (imm & 0xffff_ffff), imm & 0xffff_ffff),
-        Some(Code::Gather) => (30 + 40 * (imm >> 32), 4 * (imm >> 32)),
-        Some(Code::Find | Code::Open | Code::Delete) => (90, 3),
-        Some(Code::Str | Code::Read | Code::Emit | Code::Peek) => (70, 3),
-        Some(Code::ValueSeries) => (120, 8),
-        Some(Code::ValueBump | Code::ValueBest | Code::ValueSquare) => (60, 3),
-        _ => (40, 0),
+        Some(Code::Stack) => (250 + 14 * (imm & 0xffff_ffff), 10, imm & 0xffff_ffff),
+        Some(Code::Gather) => (200 + 40 * (imm >> 32), 4, 4 * (imm >> 32)),
+        Some(Code::Open) => (280, 10, 3),
+        Some(Code::Str) => (320, 10, 3),
+        Some(Code::Find | Code::Delete | Code::ValueSeries) => (280, 5, 3),
+        Some(Code::ValueBest | Code::ValueBump | Code::Peek | Code::Read | Code::Emit) => (220, 1, 2),
+        _ => (180, 0, 1),
     };
-    Cost { instructions, branches }
+    Cost { instructions, forks, branches }
 }
 
-/// What ops cost, the loops among them as often as they go round.
-fn of_all(ops: &[Op]) -> Cost {
+/// What ops cost, the loops among them as often as they go round; `joins` says of each op whether it jumps to where other
+/// ways come too.
+fn of_all(ops: &[Op], joins: impl Fn(usize) -> bool) -> Cost {
     let mut total = Cost::default();
     // What was spent before each loop that is open.
     let mut before = Vec::new();
     let mut behind_loop = false;
-    for op in ops {
+    for (at, op) in ops.iter().enumerate() {
         let code = code(op.code());
         // `Enter` stands in front of a loop, and once more directly behind it.
         if code == Some(Code::Enter) && !std::mem::take(&mut behind_loop) {
             before.push(total);
         }
-        total = total.plus(of(op));
+        total = total.plus(of(op, joins(at)));
         if code == Some(Code::Again) {
             let start = before.pop().unwrap_or_default();
-            let body = Cost {
-                instructions: total.instructions.saturating_sub(start.instructions),
-                branches: total.branches.saturating_sub(start.branches),
-            };
-            total = start.plus(body.times(op.imm.max(1)));
+            total = start.plus(total.minus(start).times(op.imm.max(1)));
             behind_loop = true;
         }
     }
@@ -92,21 +111,32 @@ fn of_all(ops: &[Op]) -> Cost {
 }
 
 /// How many rounds of these ops the verifier can walk in one plan, with room for what else is in it.
-pub fn rounds(ops: &[Op]) -> u64 {
-    let cost = of_all(ops);
-    (INSTRUCTIONS / 2 / cost.instructions.max(1)).min(BRANCHES / 2 / cost.branches.max(1))
+///
+/// `joins` says of each op whether it jumps to a place in the body.
+pub fn rounds(ops: &[Op], joins: impl Fn(usize) -> bool) -> u64 {
+    let body = of_all(ops, joins);
+    let (mut least, mut most) = (0, KERNEL_ROUNDS);
+    while least < most {
+        let middle = (least + most).div_ceil(2);
+        if body.times(middle).is_bearable(2) { least = middle } else { most = middle - 1 }
+    }
+    least
 }
 
 /// Says so if a plan costs the verifier too much.
 pub fn check(plan: &Plan, span: Span) -> Option<Diagnostic> {
-    let cost = of_all(&plan.ops);
-    if cost.instructions <= INSTRUCTIONS && cost.branches <= BRANCHES {
+    // Where the innermost loop around each op ends: a jump behind that leaves it, and joins nothing in it.
+    let mut ends = vec![plan.ops.len(); plan.ops.len()];
+    for (at, op) in plan.ops.iter().enumerate().rev().filter(|(_, op)| op.code() == Code::Again as u8) {
+        ends[op.off() as usize..=at].fill(at);
+    }
+    let cost = of_all(&plan.ops, |at| plan.ops[at].off() != Op::TO_END && plan.ops[at].off() as usize <= ends[at]);
+    if cost.is_bearable(1) {
         return None;
     }
-    let (what, need, limit) = if cost.instructions > INSTRUCTIONS {
-        ("instructions", cost.instructions, INSTRUCTIONS)
-    } else {
-        ("branches", cost.branches, BRANCHES)
+    let (what, need, limit) = match cost.walked() > INSTRUCTIONS {
+        true => ("instructions", cost.walked(), INSTRUCTIONS),
+        false => ("branches", cost.branches, BRANCHES),
     };
     let title = format!("this clause would have the kernel's verifier walk about {need} {what}; the limit is {limit}");
     let error = Diagnostic::error("E0404", span, title, "it walks each round of a loop");

@@ -9,6 +9,7 @@ use scope_common::value::{BEST, BUCKETS, COUNT, GREATEST, LEAST, SQUARES, TOTAL}
 use crate::check::is_apart;
 use crate::checked::{Aggregation, Expr, Place, Series, Statement, Value};
 
+use super::areas::text_room;
 use super::builder::{Label, Operand};
 use super::storage::QUANTILES_K;
 use super::{Lowerer, Variable};
@@ -278,7 +279,8 @@ impl Lowerer<'_> {
     fn output(&mut self, action: usize, values: &[Expr]) {
         let fixed = |value: &Expr| if is_apart(value) { 8 } else { value.ty.size() };
         let fixed_len = HEADER + values.iter().map(fixed).sum::<usize>();
-        let texts = values.iter().filter(|value| is_apart(value)).map(|value| value.ty.size()).sum::<usize>();
+        // A type's size is that of an area with a byte to spare.
+        let texts = values.iter().filter(|value| is_apart(value)).map(|value| text_room(value.ty.size())).sum::<usize>();
         let in_scratch = values.iter().any(Self::needs_scratch);
         let record = self.builder.keep(fixed_len + texts, in_scratch);
         self.builder.store_imm(record, action as u64);

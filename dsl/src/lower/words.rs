@@ -204,7 +204,8 @@ impl Lowerer<'_> {
         let off = self.builder.keep(size + part_size + 8, true);
         self.lay(text, &text.ty, off, dst);
         self.builder.zero(off + size as u32, part_size + 8);
-        let wanted = self.area(part, &part.ty, dst);
+        let wanted = self.builder.keep(2 * part_size, true);
+        self.lay(part, &part.ty, wanted, dst);
         let imm = u64::from(wanted) | (size as u64) << 32 | (part_size as u64) << 48;
         self.builder.op(Code::Search, dst, 0, 0, off, imm);
         self.builder.release(mark);

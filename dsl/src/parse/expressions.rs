@@ -8,7 +8,7 @@ use pest::pratt_parser::{Assoc, Op, PrattParser};
 use crate::ast::{Binary, Expr, ExprKind, StatementKind, TypeRef, Unary};
 use crate::ctypes::declare::{Specifier, TypeName};
 use crate::diagnostic::Diagnostic;
-use crate::limits::MAX_NESTING;
+use crate::limits::{MAX_NESTING, MAX_OPERATORS};
 use crate::source::Span;
 
 use super::{Builder, Rule, brackets};
@@ -38,6 +38,25 @@ impl Builder<'_> {
     pub(super) fn expr(&mut self, pair: Pair<'_, Rule>) -> Expr {
         let whole = self.span(&pair);
         let (flat, branches): (Vec<_>, Vec<_>) = pair.into_inner().partition(|part| part.as_rule() != Rule::expr);
+        // Later stages recurse with the tree, which is as deep as there are operators in a row.
+        let operators = flat.len() / 2 + 1;
+        if self.operators + operators > MAX_OPERATORS {
+            return self.too_deep(whole);
+        }
+        self.operators += operators;
+        let value = self.operated(flat, branches, whole);
+        self.operators -= operators;
+        value
+    }
+
+    fn too_deep(&mut self, whole: Span) -> Expr {
+        let title = format!("more than {MAX_OPERATORS} operators stand in each other");
+        let error = Diagnostic::error("E0103", whole, title, "");
+        self.errors.push(error.help("a scratch variable can hold a part: `$part = ...;`"));
+        Expr { kind: ExprKind::Int(0), span: whole }
+    }
+
+    fn operated(&mut self, flat: Vec<Pair<'_, Rule>>, branches: Vec<Pair<'_, Rule>>, whole: Span) -> Expr {
         let head = PRECEDENCE
             .map_primary(|term| self.term(term))
             .map_infix(|left, operator, right| {
@@ -60,10 +79,17 @@ impl Builder<'_> {
         let whole = self.span(&pair);
         let mut prefixes = Vec::new();
         let mut value = None;
+        let mut postfixes = 0;
         for part in pair.into_inner() {
             match (part.as_rule(), value.take()) {
                 (Rule::prefix, _) => prefixes.push(part),
-                (Rule::postfix, Some(target)) => value = Some(self.postfix(target, part)),
+                (Rule::postfix, Some(target)) => {
+                    postfixes += 1;
+                    if postfixes + self.operators > MAX_OPERATORS {
+                        return self.too_deep(whole);
+                    }
+                    value = Some(self.postfix(target, part));
+                }
                 _ => value = Some(self.primary(part)),
             }
         }
@@ -142,13 +168,13 @@ impl Builder<'_> {
                 ExprKind::Call(function, parts.map(|argument| self.expr(argument)).collect())
             }
             Rule::sizeof => {
-                let ty = pair.into_inner().next().expect("a sizeof names a type");
-                ExprKind::SizeOf(self.type_of(ty))
+                let of = pair.into_inner().next().expect("a sizeof names a type or has a value");
+                ExprKind::SizeOf(self.type_or_value(of))
             }
             Rule::offsetof => {
                 let mut parts = pair.into_inner();
-                let ty = parts.next().expect("an offsetof names a type");
-                let ty = self.type_name(ty);
+                let of = parts.next().expect("an offsetof names a type or has a value");
+                let ty = self.type_or_value(of);
                 ExprKind::OffsetOf(ty, parts.map(|field| self.name(&field)).collect())
             }
             Rule::container_of => return self.container_of(pair),
@@ -165,6 +191,15 @@ impl Builder<'_> {
             _ => return self.parentheses(pair),
         };
         Expr { kind, span }
+    }
+
+    /// A type, or a value that stands for its own.
+    fn type_or_value(&mut self, pair: Pair<'_, Rule>) -> TypeRef {
+        match pair.as_rule() {
+            Rule::expr => TypeRef::Of(Box::new(self.expr(pair))),
+            Rule::type_name => self.type_name(pair),
+            _ => self.type_of(pair),
+        }
     }
 
     /// `container_of(pointer, type, member)`: as in C, `(type *)((char *)pointer - offsetof(type, member))`.

@@ -154,7 +154,7 @@ impl Builder<'_> {
             self.errors.push(Diagnostic::error("E0114", place, "this is no value", "expected an expression"));
             return;
         };
-        let mut inner = Builder { base: name_span.end + blanks, text: value, errors: Vec::new() };
+        let mut inner = Builder { base: name_span.end + blanks, text: value, errors: Vec::new(), operators: 0 };
         let value = inner.expr(expr);
         self.errors.append(&mut inner.errors);
         let body = vec![Statement { span: value.span, kind: StatementKind::Expr(value) }];

@@ -12,13 +12,19 @@ const SUFFIXES: [(&str, u64); 8] = [
     ("", 1),
 ];
 
-/// Reads `10`, `1_000`, `0x1f`, `017`, `1e6`, `5ms`.
+/// What C writes behind a number to say how wide it is.
+const C_SUFFIXES: [&str; 7] = ["u", "l", "ul", "lu", "ll", "ull", "llu"];
+
+/// Reads `10`, `1_000`, `0x1f`, `017`, `1e6`, `5ms`, `10ULL`.
 ///
 /// # Errors
 /// What is wrong with it.
 pub fn number(text: &str) -> Result<u64, String> {
     let digits = text.replace('_', "");
     let overflow = || "numbers have 64 bits".to_owned();
+    // C's suffixes say nothing: all numbers have 64 bits.
+    let bare = digits.trim_end_matches(['u', 'U', 'l', 'L']);
+    let digits = if C_SUFFIXES.contains(&digits[bare.len()..].to_lowercase().as_str()) { bare } else { digits.as_str() };
     if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         let bad = || "expected hexadecimal digits behind `0x`".to_owned();
         if hex.is_empty() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -110,11 +116,13 @@ mod tests {
             ("1e6", 1_000_000),
             ("5ms", 5_000_000),
             ("2s", 2_000_000_000),
+            ("10UL", 10),
+            ("0x1full", 31),
             ("18446744073709551615", u64::MAX),
         ] {
             assert_eq!(number(text), Ok(value), "{text}");
         }
-        for text in ["0x", "1e", "08", "5parsecs", "18446744073709551616", "1e20", "0xg", "99999999999d"] {
+        for text in ["0x", "1e", "08", "5parsecs", "5lul", "18446744073709551616", "1e20", "0xg", "99999999999d"] {
             assert!(number(text).is_err(), "{text}");
         }
     }

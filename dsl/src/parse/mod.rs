@@ -58,7 +58,7 @@ pub fn parse(text: &str, base: usize) -> Parsed {
     let braces = angle::to_braces(text);
     // The grammar goes back in few places, and never far; this is a net for texts made to be slow.
     pest::set_call_limit(NonZeroUsize::new(MAX_STEPS + 1000 * text.len()));
-    let mut builder = Builder { base, text: &braces, errors: Vec::new() };
+    let mut builder = Builder { base, text: &braces, errors: Vec::new(), operators: 0 };
     let mut pairs = match Grammar::parse(Rule::script, &braces) {
         Ok(pairs) => pairs,
         Err(error) => {
@@ -84,6 +84,8 @@ struct Builder<'t> {
     base: usize,
     text: &'t str,
     errors: Vec<Diagnostic>,
+    /// The operators that the expression at hand stands in.
+    operators: usize,
 }
 
 impl Builder<'_> {

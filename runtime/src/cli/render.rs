@@ -20,6 +20,15 @@ pub fn errors(source: &Source, diagnostics: &[Diagnostic], colour: bool) -> Stri
     render(source, diagnostics, colour) + more.unwrap_or_default().as_str()
 }
 
+/// What is said, cut where it quotes something without measure.
+fn cut(text: &str) -> String {
+    const LONGEST: usize = 500;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 fn page<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -29,26 +38,26 @@ fn page<'a>(source: &'a Source, diagnostic: &'a Diagnostic) -> Vec<Group<'a>> {
     let (file, place) = source.locate(*span);
     let mut place = AnnotationKind::Primary.span(range(file, place));
     if !label.is_empty() {
-        place = place.label(label);
+        place = place.label(cut(label));
     }
     let mut snippet = Snippet::source(&file.text).path(&file.name).fold(true).annotation(place);
     let mut elsewhere = Vec::new();
     for (span, label) in &diagnostic.related {
         let (other, place) = source.locate(*span);
-        let place = AnnotationKind::Context.span(range(other, place)).label(label);
+        let place = AnnotationKind::Context.span(range(other, place)).label(cut(label));
         if other.start == file.start {
             snippet = snippet.annotation(place);
         } else {
             elsewhere.push(Snippet::source(&other.text).path(&other.name).fold(true).annotation(place));
         }
     }
-    let title = level.primary_title(&diagnostic.title).id(diagnostic.code);
+    let title = level.primary_title(cut(&diagnostic.title)).id(diagnostic.code);
     let mut first = title.element(snippet);
     for snippet in elsewhere {
         first = first.element(snippet);
     }
     let mut groups = vec![first];
-    groups.extend(diagnostic.help.iter().map(|help| Group::with_title(Level::HELP.secondary_title(help))));
+    groups.extend(diagnostic.help.iter().map(|help| Group::with_title(Level::HELP.secondary_title(cut(help)))));
     groups
 }
 

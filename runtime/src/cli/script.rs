@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use clap::CommandFactory;
 use scope_dsl::check::ScriptOption;
@@ -78,9 +78,22 @@ pub struct Files;
 impl Importer for Files {
     fn import(&self, name: &str, from: &str) -> Result<(String, String), String> {
         let beside = Path::new(from).parent().unwrap_or(Path::new(""));
-        let path = beside.join(name);
+        let path = plain(&beside.join(name));
         let bytes = fs::read(&path).map_err(|error| reason(&error))?;
         let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
         Ok((path.to_string_lossy().into_owned(), text))
     }
+}
+
+/// A path without the parts that lead nowhere, so that a file has one name however it is reached.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => drop(plain.pop()),
+            _ => plain.push(part),
+        }
+    }
+    plain
 }

@@ -67,11 +67,11 @@ impl Template {
         for (name, map) in &object.maps {
             let meaning = match name.as_str() {
                 "SCRATCH" => MapName::Scratch,
-                "ZEROES" => MapName::Zeroes,
                 "RING" => MapName::Ring,
-                "LOSSES" => MapName::Losses,
-                "EPOCH" => MapName::Epoch,
                 "STACKS" => MapName::Stacks,
+                ".bss.zeroes" => MapName::Zeroes,
+                ".bss.losses" => MapName::Losses,
+                ".bss.epoch" => MapName::Epoch,
                 _ if map.section_kind() == EbpfSectionKind::Bss => MapName::Nothing,
                 _ if map.section_kind() == EbpfSectionKind::Rodata => {
                     rodata = map.data().to_vec();

@@ -35,7 +35,7 @@ pub fn json_is_what_a_dashboard_expects() -> Result<(), Failed> {
     let text = "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); } interval:ms:100 { print(@); clear(@); }";
     let ran = with_load(&["-f", "json", "-e", text], &["slow", "500"]);
     ran.succeeded()?;
-    check(ran.stdout.starts_with("{\"type\": \"attached_probes\", \"count\": 1, \"data\": {\"probes\": 2}}\n"), || ran.stdout.clone())?;
+    check(ran.stdout.starts_with("{\"type\": \"attached_probes\", \"count\": 2, \"data\": {\"probes\": 2}}\n"), || ran.stdout.clone())?;
     let mut total = 0;
     for entry in ran.json()? {
         if entry["type"] == "map" {
