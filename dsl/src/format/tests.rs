@@ -64,6 +64,17 @@ fn signs_that_would_merge_are_kept_apart() {
 }
 
 #[test]
+fn a_comment_that_is_not_closed_is_a_division() {
+    assert_eq!(formatted("p { @x = a/*b }"), "p {\n    @x = a / *b;\n}\n");
+}
+
+#[test]
+fn a_file_may_hold_nothing_but_comments() {
+    assert_eq!(formatted(""), "");
+    assert_eq!(formatted("\r\n\r\n  // é \r\n/* b\n  c */ // d"), "// é\n/* b\n  c */ // d\n");
+}
+
+#[test]
 fn what_can_not_be_parsed_is_refused() {
     assert!(matches!(format("p {"), Err(Refused::Wrong(found)) if found[0].code == "E0106"));
 }

@@ -91,8 +91,9 @@ fn token(rest: &str, first: char) -> (usize, Kind) {
     if rest.starts_with("//") {
         return (rest[..until(rest.find('\n'))].trim_end().len(), Kind::LineComment);
     }
-    if let Some(comment) = rest.strip_prefix("/*") {
-        return (until(comment.find("*/").map(|end| end + 4)), Kind::BlockComment);
+    // One that is not closed is none: a division, and what lies at an address.
+    if let Some(end) = rest.strip_prefix("/*").and_then(|comment| comment.find("*/")) {
+        return (end + 4, Kind::BlockComment);
     }
     if first == '"' {
         return (string(rest), Kind::Word);
