@@ -16,5 +16,5 @@ fuzz_target!(|text: &str| {
     let options = Options { start: 1000, cpid: Some(4242), arguments, may_harm: true, ..Options::default() };
     let compiled = compile(&mut source, &NoImports, kernel, options);
     assert!(compiled.program.is_some() || !compiled.diagnostics.is_empty(), "refused without a word");
-    scope::cli::render::render(&source, &compiled.diagnostics, false);
+    let _ = scope::cli::render::render(&source, &compiled.diagnostics, false);
 });
