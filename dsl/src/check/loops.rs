@@ -130,7 +130,7 @@ impl Checker<'_> {
                     return;
                 }
                 let title = format!("the `unroll`s of this clause come to more than {UNROLLED} blocks");
-                self.error(Diagnostic::error("E0404", span, title, "the first too many"));
+                self.error(Diagnostic::error("E0407", span, title, "the first too many"));
                 return;
             }
             out.extend(self.block(body));

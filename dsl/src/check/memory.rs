@@ -392,7 +392,7 @@ impl Checker<'_> {
         }
         if count > MOST_CHOICES {
             let title = format!("an index of {count} elements must be known when the script is compiled");
-            let error = Diagnostic::error("E0316", index.span, title, "known only when the script runs");
+            let error = Diagnostic::error("E0361", index.span, title, "known only when the script runs");
             self.error(error.help(format!("of up to {MOST_CHOICES} elements, and of what a pointer points to, any can be taken")));
             return None;
         }

@@ -107,23 +107,8 @@ impl Checker<'_> {
             let (left, right) = (self.condition(left), self.condition(right));
             return Some(logic(operator, left?, right?, span));
         }
-        let (first, second) = (self.expr(left), self.expr(right));
-        let done = self.operation(operator, first?, second?, span);
-        if done.is_none() {
-            self.name_parameters([left, right]);
-        }
-        done
-    }
-
-    /// Says what the parameters of the script stand for, where the last error is about them.
-    fn name_parameters(&mut self, values: [&ast::Expr; 2]) {
-        for value in values {
-            let ast::ExprKind::Parameter(number) = value.kind else { continue };
-            let help = format!("the script was given `{}` for `${number}`", self.parameter_text(number));
-            if let Some(error) = self.errors.0.last_mut().filter(|error| error.code == "E0331" && !error.help.contains(&help)) {
-                error.help.push(help);
-            }
-        }
+        let (left, right) = (self.expr(left), self.expr(right));
+        self.operation(operator, left?, right?, span)
     }
 
     /// An operator on two values.

@@ -59,7 +59,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         "E0407",
         "A loop has too many rounds",
-        "A loop in the kernel has 16384 rounds at most, one in userspace (`BEGIN`, `END`, `interval`) ten million.",
+        "A loop in the kernel has 16384 rounds at most, one in userspace (`BEGIN`, `END`, `interval`) ten million; what \
+         `unroll` repeats is bounded too.",
         "BEGIN { for ($i : 0..20000000) { @ = $i; } }",
         "BEGIN { for ($i : 0..20000) { @ = $i; } }",
     ),

@@ -217,9 +217,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     entry(
         "E0332",
-        "An option of the script was given a value it can't have",
-        "The default that `getopt` names says of what kind an option is: a number, true or false, or a text. The script below \
-         was run with `--depth=deep`.",
+        "The script was given a value that it can't take",
+        "`$1` is a number, and `str($1)` its text. The default that `getopt` names says of what kind an option is: a number, \
+         true or false, or a text. The script below was run with `--depth=deep`.",
         "BEGIN { print(getopt(\"depth\", 3)); }",
         "BEGIN { print(getopt(\"depth\", \"shallow\")); }",
     ),
