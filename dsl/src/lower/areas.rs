@@ -75,7 +75,7 @@ impl Lowerer<'_> {
             }
             ExprKind::Variable(number) => {
                 let Variable::Area(from, have) = self.variables[*number].clone() else { unreachable!("a word is no area") };
-                self.copy_as(from, &have, off, ty, first);
+                self.copy_as(from, &have, off, ty);
             }
             ExprKind::Map(place) => {
                 let mark = self.builder.mark();
@@ -92,7 +92,7 @@ impl Lowerer<'_> {
                 if same {
                     self.pad(off, len, size);
                 } else {
-                    self.copy_as(to, &have, off, ty, first);
+                    self.copy_as(to, &have, off, ty);
                 }
                 self.builder.jump(done);
                 self.builder.place(none);
@@ -195,13 +195,13 @@ impl Lowerer<'_> {
     }
 
     /// Copies a value inside the frame as one of another type that agrees with its own.
-    fn copy_as(&mut self, from: u32, have: &Type, to: u32, ty: &Type, first: u8) {
+    fn copy_as(&mut self, from: u32, have: &Type, to: u32, ty: &Type) {
         if let (Type::Tuple(have), Type::Tuple(parts)) = (have, ty)
             && have != parts
         {
             let (mut from, mut to) = (from, to);
             for (Part { ty: have, .. }, Part { ty, .. }) in have.iter().zip(parts.iter()) {
-                self.copy_as(from, have, to, ty, first);
+                self.copy_as(from, have, to, ty);
                 from += have.size() as u32;
                 to += ty.size() as u32;
             }
@@ -216,7 +216,7 @@ impl Lowerer<'_> {
     fn copy_bytes(&mut self, from: u32, to: u32, bytes: usize, first: u8) {
         let words = bytes.next_multiple_of(8);
         self.builder.op(Code::Copy, 0, 0, 0, to, pair(from, words));
-        if bytes % 8 > 0 {
+        if !bytes.is_multiple_of(8) {
             let last = to + words as u32 - 8;
             self.builder.op(Code::Load, first, 0, 0, last, 0);
             self.builder.alu(Alu::And, first, first, Operand::Imm((1 << (bytes % 8 * 8)) - 1));

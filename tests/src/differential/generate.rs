@@ -350,10 +350,10 @@ impl Generator {
 
     fn int(&mut self, depth: usize) -> Expr {
         let plain = depth == 0 || self.random.chance(15);
-        if (plain && self.random.chance(60)) || self.random.chance(25) {
-            if let Some(general) = self.general(&Ty::Int, depth) {
-                return general;
-            }
+        if ((plain && self.random.chance(60)) || self.random.chance(25))
+            && let Some(general) = self.general(&Ty::Int, depth)
+        {
+            return general;
         }
         if plain {
             let literal = (*self.random.pick(&NUMBERS)).to_owned();
