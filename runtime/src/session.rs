@@ -342,8 +342,11 @@ fn stage_warnings(stage: &Stage) -> Vec<String> {
             if full > 0 {
                 let name = stage.map_name(map);
                 let entries = stage.tables.map(map).storage.entries;
+                // Entries that are large on every CPU are not made beforehand.
+                let large = stage.tables.map(map).storage.value_size > 4096;
+                let memory = if large { ", or the kernel had no memory for its large entries at once" } else { "" };
                 warnings.push(format!(
-                    "{name} was full ({entries} entries): {full} updates of new keys were lost; `let {name} = hash(N);` makes room for N"
+                    "{name} was full ({entries} entries){memory}: {full} updates of new keys were lost; `let {name} = hash(N);` makes room for N"
                 ));
             }
         }

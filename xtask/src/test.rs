@@ -49,7 +49,7 @@ pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
             bail!("cases of the language failed on Linux {}", kernel.version);
         }
         step(&format!("random programs are loaded on Linux {}", kernel.version));
-        let load = ["differential", "--scope", "/bin/scope", "--only-load", "--count", "200"];
+        let load = ["differential", "--scope", "/bin/scope", "--only-load", "--count", "60"];
         if vm::run(kernel, &load)? != 0 {
             bail!("random programs failed on Linux {}", kernel.version);
         }

@@ -93,6 +93,7 @@ pub fn check(given: &Given<'_>, found: &mut Diagnostics) -> Checked {
     let mut state = State::default();
     maps::declare(given.script, &mut state.maps, found);
     // Each pass joins at least one type further; types are few and only grow, so this ends. The bound is a net.
+    let mut guess = false;
     for _ in 0..64 {
         let mut checker = Checker {
             given,
@@ -103,10 +104,17 @@ pub fn check(given: &Given<'_>, found: &mut Diagnostics) -> Checked {
             options: Vec::new(),
             enums: HashMap::new(),
             clause: ClauseState::default(),
+            guess,
+            unknown: 0,
         };
         let clauses = checker.script();
         if checker.state != state {
             state = checker.state;
+            continue;
+        }
+        // What nothing but itself decides is a number: `@x = @x + 1`.
+        if checker.unknown > 0 && !guess {
+            guess = true;
             continue;
         }
         let Checker { errors, actions, state, options, .. } = checker;
@@ -160,6 +168,11 @@ struct Checker<'a> {
     /// The enums that were met, so that all their values share one description.
     enums: HashMap<TypeId, Rc<Enum>>,
     clause: ClauseState,
+    /// Whether what is read and has no type yet is taken for a number: only when nothing else changes any more, or a guess
+    /// would stand beside what turns out later.
+    guess: bool,
+    /// How often something was read that has no type yet.
+    unknown: usize,
 }
 
 /// What is known while one clause is checked.

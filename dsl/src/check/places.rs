@@ -49,8 +49,14 @@ impl Checker<'_> {
         let map = place.map;
         self.note_use(map, span);
         let ty = match self.state.maps.value(map) {
-            // Not known yet: another pass follows, and if none writes the map, that is said at the end.
-            None => Type::SIGNED,
+            // Another pass follows, and if none writes the map, that is said at the end.
+            None => {
+                self.unknown += 1;
+                if !self.guess {
+                    return None;
+                }
+                Type::SIGNED
+            }
             Some(Value::Plain(ty)) => ty.clone(),
             Some(Value::Gathered { kind, signed }) if kind.is_number() => Type::Int { bits: 64, signed: *signed },
             Some(value) => {

@@ -100,7 +100,11 @@ impl Checker<'_> {
             ));
             return None;
         };
-        let ty = self.variables()[known.number].clone().unwrap_or(Type::SIGNED);
+        let ty = self.variables()[known.number].clone();
+        if ty.is_none() {
+            self.unknown += 1;
+        }
+        let ty = ty.or_else(|| self.guess.then_some(Type::SIGNED))?;
         Some(Expr { kind: ExprKind::Variable(known.number), ty, span })
     }
 
