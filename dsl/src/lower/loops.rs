@@ -20,14 +20,15 @@ impl Lowerer<'_> {
         let around = Around { leave: self.builder.label(), next: self.builder.label() };
         self.builder.op(Code::Enter, 0, nesting, 0, 0, 0);
         let top = self.builder.len();
+        // The condition may hold a loop too, by a block that is a value: it is inside this one.
+        self.loops.push(around);
         if let Some(condition) = &looped.condition {
             self.branch(condition, false, around.leave, self.base);
         }
-        self.loops.push(around);
         self.statements(&looped.body, end);
-        self.loops.pop();
         self.builder.place(around.next);
         self.statements(&looped.step, end);
+        self.loops.pop();
         let (rounds, cut) = match looped.rounds {
             Some(rounds) => (rounds, 0),
             None if self.site.in_userspace() => (USER_ROUNDS, 1),

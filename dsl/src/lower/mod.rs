@@ -21,7 +21,7 @@ use crate::program::{Clause, Map, Program};
 use crate::types::Type;
 use builder::{Builder, Label};
 pub use cost::KERNEL_ROUNDS;
-pub use storage::{QUANTILES_K, linear_buckets};
+pub use storage::{LARGE_ENTRY, QUANTILES_K, linear_buckets};
 
 /// What the plans are to hold that the script does not say.
 #[derive(Clone, Copy, Debug, Default)]

@@ -11,6 +11,11 @@ use crate::program::{Kind, Storage};
 /// one part in 32.
 pub const QUANTILES_K: u64 = 5;
 
+/// Bytes of an entry on one CPU from which a map is made beforehand, and how many entries it then has unless the script
+/// says otherwise: the kernel has memory for few such entries at once.
+pub const LARGE_ENTRY: usize = 2048;
+const LARGE_ENTRIES: u32 = 512;
+
 /// Chooses how a map is kept.
 pub fn of(map: &Map, config: &Config) -> Storage {
     let aggregation = map.value.is_aggregation();
@@ -25,7 +30,9 @@ pub fn of(map: &Map, config: &Config) -> Storage {
     };
     let key_size = map.key.iter().map(crate::types::Type::size).sum();
     let usage = map.usage;
-    let wished = map.wish.and_then(|wish| wish.entries).unwrap_or(config.max_map_keys);
+    let large = aggregation && words(&map.value) * 8 > LARGE_ENTRY;
+    let usual = if large { config.max_map_keys.min(LARGE_ENTRIES) } else { config.max_map_keys };
+    let wished = map.wish.and_then(|wish| wish.entries).unwrap_or(usual);
     Storage {
         kind,
         in_kernel: usage.in_kernel,

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use aya::maps::{MapData, MapError};
 use aya_obj::generated::bpf_map_type;
 use scope_common::plan::{COUNTERS, Code, STACK_WORK};
+use scope_dsl::lower::LARGE_ENTRY;
 use scope_dsl::program::{Kind, Map, Program};
 use scope_dsl::resolve::Site;
 
@@ -103,7 +104,8 @@ impl KernelMaps {
 fn create_for(name: &str, map: &Map, interrupts_off: bool) -> Result<MapData, MapError> {
     let storage = map.storage;
     let cpus = process::possible_cpus().unwrap_or(1);
-    let beforehand = interrupts_off && storage.entries as usize * storage.value_size * cpus <= PREALLOCATED;
+    let wanted = interrupts_off || storage.value_size > LARGE_ENTRY;
+    let beforehand = wanted && storage.entries as usize * storage.value_size * cpus <= PREALLOCATED;
     let (kind, flags) = match storage.kind {
         Kind::Hash => (bpf_map_type::BPF_MAP_TYPE_HASH, 0),
         Kind::LruHash => (bpf_map_type::BPF_MAP_TYPE_LRU_HASH, 0),
