@@ -94,11 +94,17 @@ pub fn check(given: &Given<'_>, found: &mut Diagnostics) -> Checked {
     maps::declare(given.script, &mut state.maps, found);
     // Each pass joins at least one type further; types are few and only grow, so this ends. The bound is a net.
     let mut guess = false;
+    let mut unknown = 0;
     for _ in 0..64 {
+        let mut start = state.clone();
+        if unknown > 0 {
+            // Where something had no type, less was looked at, and variables have other numbers now.
+            start.variables.clear();
+        }
         let mut checker = Checker {
             given,
             functions: &functions,
-            state: state.clone(),
+            state: start,
             errors: Diagnostics::default(),
             actions: Vec::new(),
             options: Vec::new(),
@@ -108,7 +114,8 @@ pub fn check(given: &Given<'_>, found: &mut Diagnostics) -> Checked {
             unknown: 0,
         };
         let clauses = checker.script();
-        if checker.state != state {
+        let had_unknown = std::mem::replace(&mut unknown, checker.unknown) > 0;
+        if checker.state != state || (had_unknown && unknown == 0) {
             state = checker.state;
             continue;
         }
