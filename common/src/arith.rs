@@ -103,13 +103,6 @@ impl Alu {
     }
 }
 
-/// Whether the operation with this code is computed by branches on its operands; the others are straight code.
-#[inline(always)]
-#[must_use]
-pub const fn branches(op: u8) -> bool {
-    matches!(op, 4..=7 | 15..=25)
-}
-
 /// Applies the operation with code `op` (an [`Alu`] as `u8`) to two words; an unknown code gives 0.
 ///
 /// It takes the code and not the enum, because the machine reads the code from the plan: the verifier, which knows
@@ -154,6 +147,47 @@ pub fn alu(op: u8, left: u64, right: u64) -> u64 {
         Swap => opaque(swap(left, right)),
     }
     0
+}
+
+/// Applies an operation as [`alu`] does, without branches: the verifier walks all that follows a branch once more.
+#[inline(always)]
+#[must_use]
+pub fn alu_straight(op: u8, left: u64, right: u64) -> u64 {
+    // A number with a sign is in the order of those without, once its highest bit is turned over.
+    const SIGN: u64 = 1 << 63;
+    macro_rules! codes {
+        ($($name:ident => $value:expr),* $(,)?) => {
+            $( if op == Alu::$name as u8 { return opaque($value); } )*
+        };
+    }
+    codes! {
+        Eq => 1 ^ (ones_if(left ^ right) & 1),
+        Ne => ones_if(left ^ right) & 1,
+        LtU => less(left, right),
+        LeU => 1 ^ less(right, left),
+        GtU => less(right, left),
+        GeU => 1 ^ less(left, right),
+        LtS => less(left ^ SIGN, right ^ SIGN),
+        LeS => 1 ^ less(right ^ SIGN, left ^ SIGN),
+        GtS => less(right ^ SIGN, left ^ SIGN),
+        GeS => 1 ^ less(left ^ SIGN, right ^ SIGN),
+    }
+    alu(op, left, right)
+}
+
+/// All ones if a number is not 0, else 0. It is hidden from LLVM that it is one of two, which it would choose between by a
+/// branch.
+#[inline(always)]
+#[must_use]
+pub fn ones_if(number: u64) -> u64 {
+    opaque((opaque(number | number.wrapping_neg()) >> 63).wrapping_neg())
+}
+
+/// 1 if `left` is less than `right`, both without a sign: the borrow of their difference.
+#[inline(always)]
+#[must_use]
+pub fn less(left: u64, right: u64) -> u64 {
+    opaque(opaque((!left & right) | ((!left | right) & left.wrapping_sub(right))) >> 63)
 }
 
 #[inline(always)]
@@ -207,11 +241,27 @@ pub fn blind(value: u64) -> u64 {
 
 #[inline(always)]
 fn div_unsigned(left: u64, right: u64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut quotient = left;
+        // SAFETY: one instruction, which gives 0 for a division by zero.
+        unsafe { core::arch::asm!("{0} /= {1}", inout(reg) quotient, in(reg) right, options(nostack, nomem)) };
+        return quotient;
+    }
+    #[cfg(not(target_arch = "bpf"))]
     left.checked_div(right).unwrap_or_default()
 }
 
 #[inline(always)]
 fn rem_unsigned(left: u64, right: u64) -> u64 {
+    #[cfg(target_arch = "bpf")]
+    {
+        let mut remainder = left;
+        // SAFETY: one instruction, which gives the dividend for a division by zero.
+        unsafe { core::arch::asm!("{0} %= {1}", inout(reg) remainder, in(reg) right, options(nostack, nomem)) };
+        return remainder;
+    }
+    #[cfg(not(target_arch = "bpf"))]
     left.checked_rem(right).unwrap_or(left)
 }
 
@@ -220,18 +270,24 @@ fn rem_unsigned(left: u64, right: u64) -> u64 {
 #[inline(always)]
 fn div_signed(left: u64, right: u64) -> u64 {
     let quotient = div_unsigned(magnitude(left), magnitude(right));
-    if (left ^ right) >> 63 == 1 { quotient.wrapping_neg() } else { quotient }
+    signed_as(quotient, left ^ right)
 }
 
 #[inline(always)]
 fn rem_signed(left: u64, right: u64) -> u64 {
-    let remainder = rem_unsigned(magnitude(left), magnitude(right));
-    if left >> 63 == 1 { remainder.wrapping_neg() } else { remainder }
+    signed_as(rem_unsigned(magnitude(left), magnitude(right)), left)
 }
 
 #[inline(always)]
 fn magnitude(value: u64) -> u64 {
-    if value >> 63 == 1 { value.wrapping_neg() } else { value }
+    signed_as(value, value)
+}
+
+/// The number, or its negative if the other number is negative.
+#[inline(always)]
+fn signed_as(value: u64, sign: u64) -> u64 {
+    let ones = opaque(((sign as i64) >> 63) as u64);
+    opaque((value ^ ones).wrapping_sub(ones))
 }
 
 #[inline(always)]
@@ -264,14 +320,8 @@ pub const fn log2_buckets(k: u64) -> usize {
 #[inline(always)]
 #[must_use]
 pub fn log2_bucket(value: u64, k: u64) -> u64 {
-    if value >> 63 == 1 {
-        return 0;
-    }
-    let k = k & 7;
-    if value >> k == 0 {
-        return value + 1;
-    }
     // By halves, as BPF counts no leading zeroes, and without branches, as the verifier walks each side of one.
+    let k = k & 7;
     let mut rest = value;
     let mut log = 0u64;
     macro_rules! halve {
@@ -280,7 +330,7 @@ pub fn log2_bucket(value: u64, k: u64) -> u64 {
             // 1 if any high bit is set.
             let any = opaque(high | high.wrapping_neg()) >> 63;
             rest >>= any * $bits;
-            log += any * $bits;
+            log = log.wrapping_add(any * $bits);
         )* };
     }
     halve!(32 16 8 4 2 1);
@@ -288,7 +338,11 @@ pub fn log2_bucket(value: u64, k: u64) -> u64 {
     let above = log.wrapping_sub(k) & 63;
     // The k bits below the highest say which part of the power of two it is.
     let part = (value >> above) & ((1 << k) - 1);
-    ((above + 1) << k) + part + 1
+    let large = ((above + 1) << k).wrapping_add(part + 1);
+    // All ones if the number has a bucket for itself; if it is negative.
+    let small = !ones_if(value >> k);
+    let negative = opaque(((value as i64) >> 63) as u64);
+    (large & !small | value.wrapping_add(1) & small) & !negative
 }
 
 /// The least value of a bucket of [`log2_bucket`] but the first.
@@ -319,9 +373,6 @@ mod tests {
         }
         assert_eq!(ALUS.iter().filter(|op| op.is_comparison()).count(), 10);
         assert!(Alu::Eq.is_comparison() && Alu::GeS.is_comparison());
-        let straight = ALUS.iter().filter(|op| !branches(**op as u8)).count();
-        assert_eq!(straight, ALUS.len() - 10 - 4 - 1);
-        assert!(branches(Alu::Log2 as u8) && branches(Alu::RemS as u8) && !branches(Alu::Sext as u8));
     }
 
     #[test]
@@ -351,6 +402,18 @@ mod tests {
                 assert_eq!(run(Alu::Shl, left, right), left.wrapping_shl(right as u32));
                 assert_eq!(run(Alu::ShrS, left, right), left.wrapping_shr(right as u32));
                 assert_eq!(run(Alu::ShrU, left, right) as u64, ul.wrapping_shr(ur as u32));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_computed_without_branches_is_the_same() {
+        for op in ALUS.map(|op| op as u8) {
+            for left in EDGES {
+                for right in EDGES {
+                    let (left, right) = (left as u64, right as u64);
+                    assert_eq!(alu_straight(op, left, right), alu(op, left, right), "{op}: {left} {right}");
+                }
             }
         }
     }

@@ -7,7 +7,7 @@
 //! The machine checks nothing: that registers are written before they are read, that offsets lie inside the frame
 //! and that jumps stay inside the plan is proven before, by `dsl`'s plan verifier, and once more by the kernel's.
 
-use crate::arith::{Alu, alu, blind, branches, opaque};
+use crate::arith::{Alu, alu, alu_straight, blind, less, ones_if};
 use crate::plan::{Builtin, Code, Loss, Op, Series};
 
 /// What a plan runs on: registers, a frame of memory, a context, maps, and somewhere to send records.
@@ -171,8 +171,7 @@ fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
     } else if code == Code::Alu as u8 {
         let right = rhs!();
         let left = if op.a() == Op::NONE { 0 } else { operand!(op.a()) };
-        let (left, right) = if branches(op.off() as u8) { (blind(left), blind(right)) } else { (left, right) };
-        host.set_reg(op.dst(), alu(op.off() as u8, left, right));
+        host.set_reg(op.dst(), alu_straight(op.off() as u8, left, right));
     } else if code == Code::Context as u8 {
         let value = host.context(op.off(), op.b());
         host.set_reg(op.dst(), value);
@@ -336,20 +335,6 @@ fn rare<H: Host>(host: &mut H, op: Op) -> Next {
 
 // The three below have no branches: the verifier walks what follows a branch once more, and they would have one for each
 // word or byte.
-
-/// All ones if a number is not 0, else 0. It is hidden from LLVM that it is one of two, which it would choose between by a
-/// branch.
-#[inline(always)]
-#[must_use]
-pub fn ones_if(number: u64) -> u64 {
-    opaque((opaque(number | number.wrapping_neg()) >> 63).wrapping_neg())
-}
-
-/// 1 if `left` is less than `right`, both without a sign: the borrow of their difference.
-#[inline(always)]
-fn less(left: u64, right: u64) -> u64 {
-    opaque(opaque((!left & right) | ((!left | right) & left.wrapping_sub(right))) >> 63)
-}
 
 /// The order of two areas of the frame by their first bytes: 0, 1 or -1.
 #[inline(always)]

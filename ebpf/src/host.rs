@@ -8,8 +8,8 @@ use core::mem::MaybeUninit;
 use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::generated as bpf;
-use scope_common::arith::{Alu, alu, blind, opaque};
-use scope_common::machine::{Host, ones_if};
+use scope_common::arith::{Alu, alu, blind, ones_if, opaque};
+use scope_common::machine::Host;
 use scope_common::plan::{
     Builtin, COUNTERS, Code, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS,
     STACK_FRAME, STACK_FRAMES, Space,
