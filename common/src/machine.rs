@@ -240,7 +240,14 @@ fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
         let last = (op.off() >> 16) as u64;
         let base = (op.off() & 0xffff) as u64;
         let value = rhs!();
-        let index = blind(host.reg(op.a()));
+        let mut index = blind(host.reg(op.a()));
+        if op.dst() != 1 {
+            // By way of memory: to add a number to an address, the verifier wants to know all that it was computed from, and
+            // would then tell apart every way to that. Where another program may come between, it has to.
+            let work = base + (last + 1) * 8;
+            host.set_value(work, index);
+            index = host.value(work);
+        }
         let index = if index > last { last } else { index };
         host.add_value(base + index * 8, value, op.dst() == 1);
     } else if code == Code::ValueBest as u8 {

@@ -80,7 +80,8 @@ pub enum Code {
     ValueStore,
     /// `value[off..][..8] += rhs`; atomically if `dst` is 1.
     ValueAdd,
-    /// `value[off as u16 + 8 * i..][..8] += rhs`, `i = min(r[a], off >> 16)`; atomically if `dst` is 1.
+    /// `value[off as u16 + 8 * i..][..8] += rhs`, `i = min(r[a], off >> 16)`; atomically if `dst` is 1. The word behind the
+    /// last of these is for the machine to work in.
     ValueBump,
     /// Keeps in `value[off..][..16]`, a number and whether there is one, the lesser or greater of it and
     /// `r[a]`: the one for which `alu[dst](r[a], number)` holds.

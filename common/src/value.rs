@@ -16,7 +16,7 @@ pub const GREATEST: u32 = 32;
 pub const SQUARES: u32 = 48;
 /// Words of `stats()`.
 pub const STATS_WORDS: usize = 8;
-/// `hist()`, `lhist()`: the first bucket.
+/// `hist()`, `lhist()`: the first bucket. Behind the last is a word that the machine works in.
 pub const BUCKETS: u32 = 0;
 /// `tseries()`: words of one bucket: which interval it is for, counted from 1; the value; and how often it was given one,
 /// or when it was given the last.

@@ -171,7 +171,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
             Code::ValueBump => {
                 self.read(op.a())?;
                 self.rhs()?;
-                self.value(off & 0xffff, ((off >> 16) + 1) * 8)?;
+                self.value(off & 0xffff, ((off >> 16) + 2) * 8)?;
             }
             Code::ValueBest => {
                 self.alu(op.dst())?;

@@ -62,9 +62,9 @@ fn words(value: &Value) -> usize {
         Aggregation::Count | Aggregation::Sum => 1,
         Aggregation::Min | Aggregation::Max | Aggregation::Avg => 2,
         Aggregation::Stats => STATS_WORDS,
-        Aggregation::Hist { k } => log2_buckets(k.into()),
-        Aggregation::Quantiles => log2_buckets(QUANTILES_K),
-        Aggregation::Lhist { min, max, step } => linear_buckets(min, max, step),
+        Aggregation::Hist { k } => log2_buckets(k.into()) + 1,
+        Aggregation::Quantiles => log2_buckets(QUANTILES_K) + 1,
+        Aggregation::Lhist { min, max, step } => linear_buckets(min, max, step) + 1,
         Aggregation::Tseries { number, .. } => number as usize * SERIES_WORDS,
     }
 }
