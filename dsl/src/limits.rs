@@ -28,3 +28,5 @@ pub const LOOP_DEPTH: usize = 3;
 pub const STACK_DEPTH: u16 = 127;
 /// Buckets of an `lhist`, and of a time series.
 pub const BUCKETS: u64 = 1000;
+/// Scripts that one is made of: itself and what it imports.
+pub const MAX_FILES: usize = 256;

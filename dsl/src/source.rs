@@ -2,6 +2,7 @@
 
 use crate::ast::Script;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::limits::MAX_FILES;
 use crate::parse::{Parsed, parse};
 
 /// A place in a source: a range of bytes.
@@ -126,6 +127,11 @@ fn take(source: &mut Source, file: usize, importer: &dyn Importer, whole: &mut S
         match importer.import(&import.text, &from) {
             // Each is taken once, however often it is named.
             Ok((name, _)) if source.files.iter().any(|file| file.name == name) => {}
+            Ok(_) if source.files.len() >= MAX_FILES => {
+                let title = format!("more than {MAX_FILES} scripts are imported");
+                found.push(Diagnostic::error("E0103", import.span, title, "one too many"));
+                return;
+            }
             Ok((name, text)) => {
                 let file = source.add(name, text);
                 take(source, file, importer, whole, found);
