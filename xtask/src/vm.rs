@@ -129,6 +129,7 @@ fn initramfs(kernel: Kernel, command: &[&str]) -> Result<PathBuf> {
     for applet in ["sh", "cat", "ls", "sleep", "true", "false", "echo", "head"] {
         std::os::unix::fs::symlink("busybox", tree.join("bin").join(applet))?;
     }
+    fs::write(tree.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;
     let cases = tree.join("cases");
     fs::create_dir_all(&cases)?;
     for case in fs::read_dir(root().join("tests/cases"))? {

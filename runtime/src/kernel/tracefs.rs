@@ -21,16 +21,23 @@ impl Tracefs {
     /// # Errors
     /// If it is not mounted and can't be.
     pub fn find() -> io::Result<Tracefs> {
-        for place in PLACES {
+        if let Some(found) = Tracefs::mounted() {
+            return Ok(found);
+        }
+        match mount(PLACES[0]) {
+            // Another process was first.
+            Err(error) if error.raw_os_error() != Some(libc::EBUSY) => return Err(error),
+            _ => {}
+        }
+        Tracefs::mounted().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn mounted() -> Option<Tracefs> {
+        PLACES.iter().find_map(|place| {
             let root = PathBuf::from(place);
             let events = root.join("events");
-            if events.is_dir() {
-                return Ok(Tracefs { events, root });
-            }
-        }
-        mount(PLACES[0])?;
-        let root = PathBuf::from(PLACES[0]);
-        Ok(Tracefs { events: root.join("events"), root })
+            events.is_dir().then_some(Tracefs { events, root })
+        })
     }
 
     /// All tracepoints, as `category:name`.
