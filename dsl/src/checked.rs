@@ -494,8 +494,6 @@ pub enum Access {
     DataLocation(u32),
     /// The address of a part of the record.
     Address(u32),
-    /// The address of the context.
-    Context,
     /// The system call's number, at a raw tracepoint.
     SyscallNumber,
     /// The system call's result, at a raw tracepoint.

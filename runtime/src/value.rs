@@ -60,8 +60,15 @@ pub struct Names {
 struct Found {
     users: Users,
     cgroups: Cgroups,
-    clock: Clock,
+    /// Made when the first time is shown: the time zone is looked up then.
+    clock: Option<Clock>,
     symbols: Symbols,
+}
+
+impl Found {
+    fn clock(&mut self) -> &mut Clock {
+        self.clock.get_or_insert_with(Clock::default)
+    }
 }
 
 impl Default for Names {
@@ -80,13 +87,13 @@ impl Names {
     /// A time since boot by strftime's format.
     #[must_use]
     pub fn time(&self, nanos: u64, format: &str) -> String {
-        self.found.borrow_mut().clock.strftime(format, nanos)
+        self.found.borrow_mut().clock().strftime(format, nanos)
     }
 
     /// The time of day by strftime's format.
     #[must_use]
     pub fn time_of_day(&self, format: &str) -> String {
-        self.found.borrow().clock.wall_clock(format)
+        self.found.borrow_mut().clock().wall_clock(format)
     }
 
     /// Makes a value of a word of a type.
@@ -98,7 +105,7 @@ impl Names {
             Type::Pointer { .. } => Value::Pointer(word),
             Type::Enum(named) => enumerated(word as i64, named),
             Type::Named(named) => Value::Text(self.name(word, *named).into_bytes()),
-            Type::Time(format) => Value::Text(self.found.borrow_mut().clock.strftime(format, word).into_bytes()),
+            Type::Time(format) => Value::Text(self.time(word, format).into_bytes()),
             Type::Mac => {
                 let [bytes @ .., _, _] = word.to_ne_bytes();
                 Value::Text(inet::mac(bytes).into_bytes())
@@ -190,23 +197,6 @@ impl Names {
             lines.push(frame(address, symbol, stack));
         }
         lines
-    }
-
-    /// Notes the process that a value's addresses belong to, while it lives.
-    pub fn note_process(&self, bytes: &[u8], ty: &Type) {
-        match ty {
-            Type::Stack(Stack { user: true, .. }) | Type::UserSymbol => {
-                self.found.borrow_mut().symbols.user.note(word_at(bytes, 8) as u32);
-            }
-            Type::Tuple(parts) => {
-                let mut at = 0;
-                for part in parts.iter() {
-                    self.note_process(bytes.get(at..).unwrap_or_default(), &part.ty);
-                    at += part.ty.size();
-                }
-            }
-            _ => {}
-        }
     }
 
     /// Reads a value out of a record; a record cut short gives zero and empty.

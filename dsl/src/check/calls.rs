@@ -140,12 +140,10 @@ impl Checker<'_> {
 
     fn bswap(&mut self, argument: &ast::Expr, span: Span) -> Option<Expr> {
         let number = self.number(argument)?;
-        let (Type::Int { bits, .. }, literal) = (&number.ty, matches!(number.kind, ExprKind::Int(_))) else { return None };
-        let bits = *bits;
+        let Type::Int { bits, .. } = number.ty else { return None };
         if bits == 8 {
             return Some(number);
         }
-        let _ = literal;
         let ty = Type::Int { bits, signed: false };
         Some(alu(Alu::Swap, number, int(u64::from(bits), Type::UNSIGNED, span), ty, span))
     }

@@ -102,7 +102,6 @@ impl Lowerer<'_> {
                     self.builder.alu(Alu::Add, dst, dst, Operand::Imm(offset.into()));
                 }
             }
-            Access::Context => self.builder.get(dst, Builtin::ContextAddress),
             Access::Chars { .. } | Access::DataLocation(_) => unreachable!("texts are no words"),
         }
     }

@@ -15,13 +15,21 @@ pub struct LiveFacts<'a> {
     tracefs: Option<&'a Tracefs>,
     tracepoints: OnceCell<Vec<String>>,
     compat: OnceCell<Compat>,
+    cpus: OnceCell<u32>,
+    symbols: KernelSymbols,
 }
 
 impl<'a> LiveFacts<'a> {
     /// Knows what tracefs tells; nothing of tracepoints where there is none.
     #[must_use]
     pub fn new(tracefs: Option<&'a Tracefs>) -> LiveFacts<'a> {
-        LiveFacts { tracefs, tracepoints: OnceCell::new(), compat: OnceCell::new() }
+        LiveFacts {
+            tracefs,
+            tracepoints: OnceCell::new(),
+            compat: OnceCell::new(),
+            cpus: OnceCell::new(),
+            symbols: KernelSymbols::default(),
+        }
     }
 }
 
@@ -63,7 +71,7 @@ impl KernelFacts for LiveFacts<'_> {
     }
 
     fn cpus(&self) -> u32 {
-        process::possible_cpus().map_or(1, |cpus| cpus as u32)
+        *self.cpus.get_or_init(|| process::possible_cpus().map_or(1, |cpus| cpus as u32))
     }
 
     fn pid_level(&self) -> u32 {
@@ -71,7 +79,7 @@ impl KernelFacts for LiveFacts<'_> {
     }
 
     fn kernel_address(&self, name: &str) -> Option<u64> {
-        KernelSymbols::default().address(name)
+        self.symbols.address(name)
     }
 
     fn cgroup_id(&self, path: &str) -> Option<u64> {

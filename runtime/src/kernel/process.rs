@@ -51,10 +51,7 @@ pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
 /// Nanoseconds since boot, suspend included: the clock of `nsecs`.
 #[must_use]
 pub fn boot_nanos() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a whole timespec.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+    clock_nanos(libc::CLOCK_BOOTTIME)
 }
 
 /// How many CPUs there can be: per-CPU values have this many parts.

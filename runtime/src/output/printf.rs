@@ -78,16 +78,12 @@ pub fn text(out: &mut Vec<u8>, spec: &Spec, text: &[u8], raw: bool) {
 pub fn bytes(out: &mut Vec<u8>, spec: &Spec, bytes: &[u8]) {
     use std::io::Write;
     for (index, byte) in bytes.iter().enumerate() {
-        let shown = match spec.bytes {
-            Bytes::Mixed if (0x20..0x7f).contains(byte) => {
-                out.push(*byte);
-                Ok(())
-            }
-            Bytes::Mixed | Bytes::Escaped => write!(out, "\\x{byte:02x}"),
-            Bytes::Plain => write!(out, "{}{byte:02x}", if index > 0 { " " } else { "" }),
-        };
-        // A vector takes what it is given.
-        let _ = shown;
+        match spec.bytes {
+            Bytes::Mixed if (0x20..0x7f).contains(byte) => out.push(*byte),
+            // A vector takes what it is given.
+            Bytes::Mixed | Bytes::Escaped => _ = write!(out, "\\x{byte:02x}"),
+            Bytes::Plain => _ = write!(out, "{}{byte:02x}", if index > 0 { " " } else { "" }),
+        }
     }
 }
 
