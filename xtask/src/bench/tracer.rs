@@ -38,12 +38,12 @@ impl Which {
 impl Tracer {
     /// Starts a tracer and waits until its program is loaded and attached.
     pub fn start(which: Which, script: &str, output: &Path) -> Result<Tracer> {
-        let before = programs()?;
+        let before = newest_program();
         let mut command = which.command(script);
         command.stdout(File::create(output)?).stderr(Stdio::null());
         let mut tracer = Tracer { child: command.spawn().with_context(|| format!("starting {command:?}"))? };
         let start = Instant::now();
-        while programs()? <= before {
+        while newest_program() <= before {
             if tracer.child.try_wait()?.is_some() || start.elapsed() > Duration::from_secs(60) {
                 bail!("{which:?} did not attach");
             }
@@ -63,7 +63,17 @@ impl Tracer {
     }
 }
 
-/// How many BPF programs are loaded on this machine.
-fn programs() -> Result<usize> {
-    Ok(aya::programs::loaded_programs().flatten().count())
+impl Drop for Tracer {
+    /// A tracer that outlives a failed measurement would slow all that is measured after it.
+    fn drop(&mut self) {
+        // Neither does anything to one that was waited for.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// The number of the BPF program loaded last: numbers only grow, while how many there are falls when the kernel gets
+/// round to freeing those of a tracer that has ended.
+fn newest_program() -> Option<u32> {
+    aya::programs::loaded_programs().flatten().map(|program| program.id()).max()
 }
