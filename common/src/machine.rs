@@ -7,7 +7,7 @@
 //! The machine checks nothing: that registers are written before they are read, that offsets lie inside the frame
 //! and that jumps stay inside the plan is proven before, by `dsl`'s plan verifier, and once more by the kernel's.
 
-use crate::arith::{Alu, alu, alu_straight, blind, less, ones_if};
+use crate::arith::{Alu, alu, alu_straight, blind, less, ones_if, opaque};
 use crate::plan::{Builtin, Code, Loss, Op, Series};
 
 /// What a plan runs on: registers, a frame of memory, a context, maps, and somewhere to send records.
@@ -128,78 +128,106 @@ pub fn run<H: Host>(host: &mut H) {
     while step::<H, true>(host) != Next::End {}
 }
 
-/// Runs the host's current op; unless `ALL`, only if it is one of the frequent ones.
+/// The bytes of the context that the first steps read: there is code for each place. The arguments of a raw tracepoint and
+/// of most system calls lie in it.
+const NEAR: u32 = 64;
+
+/// Runs the host's current op; unless `ALL`, only if it is one of those that the first steps run.
 #[inline(always)]
 fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
     let op = Op { word: host.word(), imm: 0 };
     let code = op.code();
-    if code > Code::LAST_FREQUENT as u8 {
-        // The loop runs it: what is large and rare is compiled once only.
-        return if ALL { rare(host, op) } else { Next::Elsewhere };
-    }
-    // The immediate is fetched only by the arms that use it: a load less for the others.
-    macro_rules! imm {
-        () => {
-            host.imm()
-        };
-    }
-    macro_rules! operand {
-        ($operand:expr) => {
-            if $operand & Op::BUILTIN != 0 { host.builtin($operand & !Op::BUILTIN) } else { host.reg($operand) }
-        };
-    }
-    macro_rules! rhs {
-        () => {
-            if op.b() == Op::IMM { imm!() } else { operand!(op.b()) }
-        };
+    if code > Code::LAST_APART as u8 {
+        // The loop runs it: what is large, or seldom comes first, is compiled once only.
+        return if ALL { rest(host, op) } else { Next::Elsewhere };
     }
     if code == Code::End as u8 {
         return Next::End;
     } else if code == Code::Jump as u8 {
         host.jump(op.off());
         return Next::Elsewhere;
-    } else if code == Code::JumpIf as u8 {
-        let (left, right) = (blind(operand!(op.a())), rhs!());
-        let right = if op.b() == Op::IMM { right } else { blind(right) };
-        if alu(op.dst(), left, right) != 0 {
+    }
+    // In one place for all that have one: to choose between builtins is much code.
+    let right = if code <= Code::LAST_WITH_RIGHT as u8 { rhs(host, op) } else { 0 };
+    if code <= Code::Alu as u8 {
+        let left = if op.a() == Op::NONE { 0 } else { operand(host, op.a()) };
+        if code == Code::Alu as u8 {
+            host.set_reg(op.dst(), alu_straight(op.off() as u8, left, right));
+        } else if alu(op.dst(), blind(left), if op.b() == Op::IMM { right } else { blind(right) }) != 0 {
             if op.off() == Op::TO_END {
                 return Next::End;
             }
             host.jump(op.off());
             return Next::Elsewhere;
         }
-    } else if code == Code::Alu as u8 {
-        let right = rhs!();
-        let left = if op.a() == Op::NONE { 0 } else { operand!(op.a()) };
-        host.set_reg(op.dst(), alu_straight(op.off() as u8, left, right));
+    } else if code == Code::Store as u8 {
+        host.store(op.off(), right);
+    } else if code == Code::ValueStore as u8 {
+        host.set_value(op.off() as u64, right);
+    } else if code == Code::ValueAdd as u8 {
+        host.add_value(op.off() as u64, right, op.dst() == 1);
     } else if code == Code::Context as u8 {
-        let value = host.context(op.off(), op.b());
-        host.set_reg(op.dst(), value);
-    } else if code == Code::Peek as u8 {
-        let address = host.reg(op.a()).wrapping_add(op.off() as u64);
-        let value = host.peek(address, op.b(), imm!() as u8);
-        host.set_reg(op.dst(), value);
-    } else if code == Code::Table as u8 {
-        let value = host.table(op.off(), imm!(), host.reg(op.a()));
+        if !ALL && op.off() >= NEAR {
+            return Next::Elsewhere;
+        }
+        // By its bits the compiler sees which places are left; by the comparison it does not.
+        let value = host.context(if ALL { op.off() } else { opaque(op.off() as u64) as u32 % NEAR }, op.b());
         host.set_reg(op.dst(), value);
     } else if code == Code::Load as u8 {
         let value = host.load(op.off());
         host.set_reg(op.dst(), value);
-    } else if code == Code::Store as u8 {
-        let value = rhs!();
-        host.store(op.off(), value);
     } else if code == Code::Zero as u8 {
-        host.zero(op.off(), imm!() as u32);
-    } else if code == Code::Copy as u8 {
-        let imm = imm!();
-        host.copy(op.off(), imm as u32, (imm >> 32) as u32);
-    } else if code == Code::Const as u8 {
-        let imm = imm!();
-        host.constant(op.off(), imm as u32, (imm >> 32) as u32);
+        host.zero(op.off(), host.imm() as u32);
     } else if code == Code::Comm as u8 {
         host.comm(op.off());
+    } else if code == Code::Open as u8 {
+        if !host.open(op.a(), op.b() == 1, op.off(), op.dst()) {
+            let imm = host.imm();
+            host.lose((imm >> 32) as u32);
+            host.jump(imm as u32);
+            return Next::Elsewhere;
+        }
+    } else if code == Code::ValueLoad as u8 {
+        let value = host.value(op.off() as u64);
+        host.set_reg(op.dst(), value);
+    } else {
+        return Next::End;
+    }
+    host.advance();
+    Next::Behind
+}
+
+/// Reads an operand: a register or a builtin.
+#[inline(always)]
+fn operand<H: Host>(host: &mut H, operand: u8) -> u64 {
+    if operand & Op::BUILTIN != 0 { host.builtin(operand & !Op::BUILTIN) } else { host.reg(operand) }
+}
+
+/// Reads the right operand, which may be the immediate.
+#[inline(always)]
+fn rhs<H: Host>(host: &mut H, op: Op) -> u64 {
+    if op.b() == Op::IMM { host.imm() } else { operand(host, op.b()) }
+}
+
+/// Runs one of the other ops.
+#[inline(always)]
+fn rest<H: Host>(host: &mut H, op: Op) -> Next {
+    let code = op.code();
+    if code == Code::Peek as u8 {
+        let address = host.reg(op.a()).wrapping_add(op.off() as u64);
+        let value = host.peek(address, op.b(), host.imm() as u8);
+        host.set_reg(op.dst(), value);
+    } else if code == Code::Table as u8 {
+        let value = host.table(op.off(), host.imm(), host.reg(op.a()));
+        host.set_reg(op.dst(), value);
+    } else if code == Code::Copy as u8 {
+        let imm = host.imm();
+        host.copy(op.off(), imm as u32, (imm >> 32) as u32);
+    } else if code == Code::Const as u8 {
+        let imm = host.imm();
+        host.constant(op.off(), imm as u32, (imm >> 32) as u32);
     } else if code == Code::Str as u8 {
-        let imm = imm!();
+        let imm = host.imm();
         let extra = if op.b() == Op::NONE { 0 } else { host.reg(op.b()) };
         let limited = (imm >> 40) as u8;
         let limit = if limited == 0 { None } else { Some(blind(host.reg(limited - 1))) };
@@ -208,38 +236,22 @@ fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
         host.set_reg(op.dst(), len);
     } else if code == Code::Find as u8 {
         if !host.find(op.a(), op.b() == 1, op.off()) {
-            host.jump(imm!() as u32);
-            return Next::Elsewhere;
-        }
-    } else if code == Code::Open as u8 {
-        if !host.open(op.a(), op.b() == 1, op.off(), op.dst()) {
-            let imm = imm!();
-            host.lose((imm >> 32) as u32);
-            host.jump(imm as u32);
+            host.jump(host.imm() as u32);
             return Next::Elsewhere;
         }
     } else if code == Code::Delete as u8 {
         let found = host.delete(op.a(), op.off(), op.b());
         host.set_reg(op.dst(), found as u64);
     } else if code == Code::ValueOut as u8 {
-        let imm = imm!();
+        let imm = host.imm();
         host.value_out(imm as u32, op.off(), (imm >> 32) as u32);
     } else if code == Code::ValueIn as u8 {
-        let imm = imm!();
+        let imm = host.imm();
         host.value_in(op.off(), imm as u32, (imm >> 32) as u32);
-    } else if code == Code::ValueLoad as u8 {
-        let value = host.value(op.off() as u64);
-        host.set_reg(op.dst(), value);
-    } else if code == Code::ValueStore as u8 {
-        let value = rhs!();
-        host.set_value(op.off() as u64, value);
-    } else if code == Code::ValueAdd as u8 {
-        let value = rhs!();
-        host.add_value(op.off() as u64, value, op.dst() == 1);
     } else if code == Code::ValueBump as u8 {
         let last = (op.off() >> 16) as u64;
         let base = (op.off() & 0xffff) as u64;
-        let value = rhs!();
+        let value = rhs(host, op);
         let mut index = blind(host.reg(op.a()));
         if op.dst() != 1 {
             // By way of memory: to add a number to an address, the verifier wants to know all that it was computed from, and
@@ -259,45 +271,29 @@ fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
             host.set_value(off + 8, 1);
         }
     } else if code == Code::Emit as u8 {
-        let len = rhs!();
+        let len = rhs(host, op);
         host.emit(op.off(), len);
-    } else {
-        return Next::End;
-    }
-    host.advance();
-    Next::Behind
-}
-
-/// Runs one of the ops that are not frequent.
-#[inline(always)]
-fn rare<H: Host>(host: &mut H, op: Op) -> Next {
-    let code = op.code();
-    macro_rules! imm {
-        () => {
-            host.imm()
-        };
-    }
-    if code == Code::Read as u8 {
-        let imm = imm!();
+    } else if code == Code::Read as u8 {
+        let imm = host.imm();
         let max = imm as u32;
         let len = if op.b() == Op::NONE { max as u64 } else { blind(host.reg(op.b())) };
         let read = host.read(op.off(), host.reg(op.a()), len, max, (imm >> 32) as u8);
         host.set_reg(op.dst(), read);
     } else if code == Code::Compare as u8 {
-        let imm = imm!();
+        let imm = host.imm();
         let order = compare(host, op.off(), imm as u32, (imm >> 32) as u32);
         host.set_reg(op.dst(), order);
     } else if code == Code::Search as u8 {
-        let imm = imm!();
+        let imm = host.imm();
         let found = host.search(op.off(), (imm >> 32) as u32 & 0xffff, imm as u32, (imm >> 48) as u32);
         host.set_reg(op.dst(), found);
     } else if code == Code::Length as u8 {
-        let len = length(host, op.off(), imm!() as u32);
+        let len = length(host, op.off(), host.imm() as u32);
         host.set_reg(op.dst(), len);
     } else if code == Code::Enter as u8 {
         host.enter(op.a());
     } else if code == Code::Again as u8 {
-        if host.again(op.a(), imm!()) {
+        if host.again(op.a(), host.imm()) {
             host.jump(op.off());
             return Next::Elsewhere;
         }
@@ -305,14 +301,14 @@ fn rare<H: Host>(host: &mut H, op: Op) -> Next {
             host.lose(Loss::CutLoop as u32);
         }
     } else if code == Code::Gather as u8 {
-        let imm = imm!();
+        let imm = host.imm();
         let value = host.gather(op.a(), op.off(), imm as u32, (imm >> 32) as u32, op.b());
         host.set_reg(op.dst(), value);
     } else if code == Code::Entries as u8 {
-        let entries = host.entries(op.a(), imm!());
+        let entries = host.entries(op.a(), host.imm());
         host.set_reg(op.dst(), entries);
     } else if code == Code::Stack as u8 {
-        let imm = imm!();
+        let imm = host.imm();
         host.stack(op.off(), imm as u32, imm >> 32 == 1);
     } else if code == Code::ValueSquare as u8 {
         let value = host.reg(op.a());
@@ -320,18 +316,18 @@ fn rare<H: Host>(host: &mut H, op: Op) -> Next {
         let (low, high) = square(if negative { value.wrapping_neg() } else { value });
         host.add_wide(op.off() as u64, low, high, op.b() == 1);
     } else if code == Code::ValueSeries as u8 {
-        series(host, op, imm!());
+        series(host, op, host.imm());
     } else if code == Code::Signal as u8 {
         host.signal(host.reg(op.a()));
     } else if code == Code::Each as u8 {
         host.each(op.a(), op.b());
     } else if code == Code::Next as u8 {
         if !host.next(op.b(), op.off()) {
-            host.jump(imm!() as u32);
+            host.jump(host.imm() as u32);
             return Next::Elsewhere;
         }
     } else if code == Code::Quantile as u8 {
-        let value = host.quantile(op.a(), op.off(), imm!());
+        let value = host.quantile(op.a(), op.off(), host.imm());
         host.set_reg(op.dst(), value);
     } else {
         return Next::End;

@@ -4,7 +4,7 @@
 //! writes and freezes before the load, so that every field is a known constant for the kernel's verifier.
 
 /// The format of plans and records that this source defines; the loader refuses an object built for another.
-pub const FORMAT: u64 = 2;
+pub const FORMAT: u64 = 3;
 /// How many ops a plan holds at most, its [`Code::End`] included.
 pub const MAX_OPS: usize = 1024;
 /// How many bytes of constant data a plan holds at most.
@@ -37,26 +37,35 @@ pub enum Code {
     JumpIf,
     /// `r[dst] = alu[off](lhs, rhs)`.
     Alu,
+    /// `frame[off..][..8] = rhs`.
+    Store,
+    /// `value[off..][..8] = rhs`.
+    ValueStore,
+    /// `value[off..][..8] += rhs`; atomically if `dst` is 1.
+    ValueAdd,
     /// `r[dst] = ` the context's word at byte `off`, of `b` bytes (8, or 4 zero-extended).
     Context,
+    /// `r[dst] = frame[off..][..8]`.
+    Load,
+    /// `frame[off..][..imm] = 0`; `imm` is a multiple of 8.
+    Zero,
+    /// `frame[off..][..16] = ` the current task's name, padded with zeroes.
+    Comm,
+    /// As [`Code::Find`], but makes an entry of zeroes where there is none. Where that fails, counts the
+    /// loss `imm >> 32` and sets `pc = imm as u32`.
+    Open,
+    /// `r[dst] = value[off..][..8]`.
+    ValueLoad,
     /// `r[dst] = ` the number of `b` bytes (1, 2, 4, 8; zero-extended) at address `r[a] + off`, of the memory that
     /// `imm` names (a [`Space`]); 0 if it can't be read.
     Peek,
     /// `r[dst] = data[off..][r[a] * 4]`, a 32-bit entry of a table in the plan's data with `imm` entries, a power of
     /// two; an index past the end is wrapped.
     Table,
-    /// `r[dst] = frame[off..][..8]`.
-    Load,
-    /// `frame[off..][..8] = rhs`.
-    Store,
-    /// `frame[off..][..imm] = 0`; `imm` is a multiple of 8.
-    Zero,
     /// Copies `imm >> 32` bytes (a multiple of 8) from `frame[imm as u32..]` to `frame[off..]`.
     Copy,
     /// Copies `imm >> 32` bytes (a multiple of 8) from `data[imm as u32..]` to `frame[off..]`.
     Const,
-    /// `frame[off..][..16] = ` the current task's name, padded with zeroes.
-    Comm,
     /// Reads the NUL-ended string at address `r[a]` to `frame[off + r[b]..]` (or `frame[off..]` if `b` is
     /// [`Op::NONE`]), `imm as u16` bytes at most with the NUL, from the [`Space`] `imm >> 32 & 0xff`; `r[dst] = ` its
     /// length without the NUL, which is below `imm >> 16 as u16`, a power of two less 1. If `imm >> 40` is not 0, the register of that number less 1 holds a lower limit. A string cut short is counted as [`Loss::CutString`]; in place of one that can't be
@@ -65,21 +74,12 @@ pub enum Code {
     /// Points the value cursor at the entry of the map in slot `a` under the key at `frame[off..]`; if there is none,
     /// `pc = imm`. If `b` is 1, the slot is `a` or `a + 1` by the epoch.
     Find,
-    /// As [`Code::Find`], but makes an entry of zeroes where there is none. Where that fails, counts the
-    /// loss `imm >> 32` and sets `pc = imm as u32`.
-    Open,
     /// Deletes the entry of the map in slot `a` under the key at `frame[off..]`; `r[dst] = 1` if there was one.
     Delete,
     /// `frame[imm as u32..][..n] = value[off..][..n]` with `n = imm >> 32`, a multiple of 8.
     ValueOut,
     /// `value[off..][..n] = frame[imm as u32..][..n]` with `n = imm >> 32`, a multiple of 8.
     ValueIn,
-    /// `r[dst] = value[off..][..8]`.
-    ValueLoad,
-    /// `value[off..][..8] = rhs`.
-    ValueStore,
-    /// `value[off..][..8] += rhs`; atomically if `dst` is 1.
-    ValueAdd,
     /// `value[off as u16 + 8 * i..][..8] += rhs`, `i = min(r[a], off >> 16)`; atomically if `dst` is 1. The word behind the
     /// last of these is for the machine to work in.
     ValueBump,
@@ -133,8 +133,10 @@ pub enum Code {
 }
 
 impl Code {
-    /// The last of the codes that the machine runs in every way it has; those behind are large and rare.
-    pub const LAST_FREQUENT: Code = Code::Emit;
+    /// The last of the codes that the machine's first steps run, each of which has code of its own.
+    pub const LAST_APART: Code = Code::ValueLoad;
+    /// The last of those with a right operand; only [`Code::End`] and [`Code::Jump`] before it have none.
+    pub const LAST_WITH_RIGHT: Code = Code::ValueAdd;
 }
 
 /// What a time series keeps of the values of one interval.
