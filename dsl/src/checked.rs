@@ -145,7 +145,15 @@ impl Aggregation {
     /// Whether it can stand for one number.
     #[must_use]
     pub fn is_number(self) -> bool {
-        matches!(self, Aggregation::Count | Aggregation::Sum | Aggregation::Min | Aggregation::Max | Aggregation::Avg | Aggregation::Stats)
+        matches!(
+            self,
+            Aggregation::Count
+                | Aggregation::Sum
+                | Aggregation::Min
+                | Aggregation::Max
+                | Aggregation::Avg
+                | Aggregation::Stats
+        )
     }
 }
 
@@ -414,7 +422,9 @@ impl Expr {
             ExprKind::Map(place) | ExprKind::HasKey(place) | ExprKind::Delete(place) | ExprKind::Quantile(place, _) => {
                 place.key.iter().any(|part| part.any(holds))
             }
-            ExprKind::Str { address, limit, .. } => address.any(holds) || limit.as_ref().is_some_and(|limit| limit.any(holds)),
+            ExprKind::Str { address, limit, .. } => {
+                address.any(holds) || limit.as_ref().is_some_and(|limit| limit.any(holds))
+            }
             ExprKind::Buf { address: left, len: right, .. }
             | ExprKind::Alu(_, left, right)
             | ExprKind::Compare { left, right, .. }
@@ -430,7 +440,9 @@ impl Expr {
             | ExprKind::Length(one)
             | ExprKind::Depth(one) => one.any(holds),
             ExprKind::Tuple(many) => many.iter().any(|one| one.any(holds)),
-            ExprKind::Choose(condition, then, otherwise) => condition.any(holds) || then.any(holds) || otherwise.any(holds),
+            ExprKind::Choose(condition, then, otherwise) => {
+                condition.any(holds) || then.any(holds) || otherwise.any(holds)
+            }
             // Statements may read whatever they like.
             ExprKind::After(..) => true,
             ExprKind::Int(_) | ExprKind::Text(_) | ExprKind::Builtin(_) | ExprKind::Variable(_) => false,
@@ -614,4 +626,3 @@ pub struct Slot {
     /// Whether a text lies elsewhere in the record and this is the word that says where.
     pub apart: bool,
 }
-

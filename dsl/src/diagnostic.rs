@@ -91,7 +91,10 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         return None;
     }
     // Jaro-Winkler rates swapped letters and shared beginnings high; below 0.8 names stop looking alike.
-    let rated = candidates.into_iter().filter(|candidate| candidate.len() <= LONGEST).map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
+    let rated = candidates
+        .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST)
+        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate));
     let best = rated.filter(|(rating, _)| *rating > 0.8).max_by(|left, right| left.0.total_cmp(&right.0));
     best.map(|(_, candidate)| candidate)
 }

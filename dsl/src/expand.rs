@@ -23,7 +23,8 @@ pub fn expand(script: &mut Script, found: &mut Diagnostics) {
             let title = format!("`{}` is a function of the language", name.text);
             found.push(Diagnostic::error("E0301", name.span, title, "choose another name"));
         } else if let Some(first) = macros.insert(name.text.clone(), definition) {
-            let error = Diagnostic::error("E0301", name.span, format!("there are two macros `{}`", name.text), "the second");
+            let error =
+                Diagnostic::error("E0301", name.span, format!("there are two macros `{}`", name.text), "the second");
             found.push(error.also(first.name.span, "the first"));
         }
     }
@@ -131,7 +132,8 @@ impl Expander<'_> {
             ExprKind::Ident(name) => {
                 if let Some(bound) = self.frames.last().and_then(|frame| frame.bound.get(name)) {
                     expr.kind = bound.clone();
-                } else if let Some(definition) = self.macros.get(name.as_str()).filter(|definition| !definition.called) {
+                } else if let Some(definition) = self.macros.get(name.as_str()).filter(|definition| !definition.called)
+                {
                     expr.kind = self.call(definition, Vec::new(), span);
                 }
             }
@@ -153,7 +155,10 @@ impl Expander<'_> {
             }
             ExprKind::Tuple(many) => many.iter_mut().for_each(|one| self.expr(one)),
             ExprKind::Record(fields) => fields.iter_mut().for_each(|(_, one)| self.expr(one)),
-            ExprKind::Member(one, _) | ExprKind::Position(one, _) | ExprKind::Unary(_, one) | ExprKind::Step { target: one, .. } => {
+            ExprKind::Member(one, _)
+            | ExprKind::Position(one, _)
+            | ExprKind::Unary(_, one)
+            | ExprKind::Step { target: one, .. } => {
                 self.expr(one);
             }
             ExprKind::Cast(ty, one) => {
@@ -190,9 +195,15 @@ impl Expander<'_> {
             return refused;
         }
         self.calls += 1;
-        if self.frames.len() >= MAX_DEPTH || self.calls > MAX_CALLS || self.frames.iter().any(|frame| frame.name == *name) {
-            let error = Diagnostic::error("E0111", span, format!("the macro `{name}` calls itself"), "expanded without end");
-            self.found.push(error.also(definition.name.span, "defined here").help("loops are written `for ($i : 0..10) { ... }`"));
+        if self.frames.len() >= MAX_DEPTH
+            || self.calls > MAX_CALLS
+            || self.frames.iter().any(|frame| frame.name == *name)
+        {
+            let error =
+                Diagnostic::error("E0111", span, format!("the macro `{name}` calls itself"), "expanded without end");
+            self.found.push(
+                error.also(definition.name.span, "defined here").help("loops are written `for ($i : 0..10) { ... }`"),
+            );
             return refused;
         }
         let call = self.calls;
@@ -218,7 +229,8 @@ impl Expander<'_> {
                     let variable = own_name(&format!("${}", parameter.text), call);
                     let name = Name { text: variable.clone(), span: argument.span };
                     let span = argument.span;
-                    statements.push(Statement { kind: StatementKind::Let { name, ty: None, value: Some(argument) }, span });
+                    statements
+                        .push(Statement { kind: StatementKind::Let { name, ty: None, value: Some(argument) }, span });
                     ExprKind::Var(variable)
                 }
             };

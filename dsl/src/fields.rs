@@ -88,7 +88,9 @@ fn shape(kind: &str, declaration: &str, size: u32, signed: bool, syscall: bool) 
         let chars = matches!(kind, "char" | "const char" | "unsigned char" | "u8" | "__u8");
         return match count.filter(|count| *count > 0) {
             _ if chars && kind.ends_with("char") && size <= 256 => Shape::Chars { len: size },
-            Some(count) if matches!(size / count, 1 | 2 | 4 | 8) => Shape::Numbers { size: size / count, count, signed },
+            Some(count) if matches!(size / count, 1 | 2 | 4 | 8) => {
+                Shape::Numbers { size: size / count, count, signed }
+            }
             _ => Shape::Other,
         };
     }
@@ -97,9 +99,8 @@ fn shape(kind: &str, declaration: &str, size: u32, signed: bool, syscall: bool) 
     }
     if syscall && size == 8 {
         return match kind {
-            "int" | "pid_t" | "clockid_t" | "const clockid_t" | "timer_t" | "key_serial_t" | "mqd_t" | "rwf_t" | "__s32" => {
-                Shape::Number { size: 4, signed: true }
-            }
+            "int" | "pid_t" | "clockid_t" | "const clockid_t" | "timer_t" | "key_serial_t" | "mqd_t" | "rwf_t"
+            | "__s32" => Shape::Number { size: 4, signed: true },
             "unsigned int" | "unsigned" | "u32" | "__u32" | "uid_t" | "gid_t" | "qid_t" | "old_uid_t" | "old_gid_t" => {
                 Shape::Number { size: 4, signed: false }
             }

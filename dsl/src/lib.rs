@@ -32,10 +32,10 @@ pub mod verify;
 use std::collections::BTreeMap;
 
 use check::ScriptOption;
-pub use parse::{Parsed, parse};
 use config::{Config, Refused};
 use diagnostic::{Diagnostic, Diagnostics};
 use facts::KernelFacts;
+pub use parse::{Parsed, parse};
 use program::Program;
 use source::{Importer, Source};
 
@@ -102,7 +102,13 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
     let mut found = Diagnostics::default();
     let mut script = source::load(source, importer, &mut found);
     if found.any_error() {
-        return Compiled { program: None, script, checked: String::new(), options: Vec::new(), diagnostics: sorted(found) };
+        return Compiled {
+            program: None,
+            script,
+            checked: String::new(),
+            options: Vec::new(),
+            diagnostics: sorted(found),
+        };
     }
     expand::expand(&mut script, &mut found);
     let config = configure(&script, &options.settings, &mut found);
@@ -120,7 +126,8 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
         options: options.options,
         may_harm: options.may_harm,
     };
-    let given = check::Given { script: &script, probes: &probes, context: &context, config: &config, types: &types, facts };
+    let given =
+        check::Given { script: &script, probes: &probes, context: &context, config: &config, types: &types, facts };
     let checked = check::check(&given, &mut found);
     if !found.any_error() {
         lints::look(&script, &mut found);

@@ -26,7 +26,12 @@ pub fn only_literals(expr: &Expr) -> bool {
     each(expr, &mut |part| {
         only &= matches!(
             part.kind,
-            ExprKind::Int(_) | ExprKind::Str(_) | ExprKind::Unary(..) | ExprKind::Binary(..) | ExprKind::Ternary(..) | ExprKind::Tuple(_)
+            ExprKind::Int(_)
+                | ExprKind::Str(_)
+                | ExprKind::Unary(..)
+                | ExprKind::Binary(..)
+                | ExprKind::Ternary(..)
+                | ExprKind::Tuple(_)
         );
     });
     only
@@ -63,7 +68,9 @@ fn leaves(statement: &Statement) -> Option<&'static str> {
         StatementKind::Return(_) => Some("the clause ends"),
         StatementKind::Break => Some("the loop is left"),
         StatementKind::Continue => Some("the next round begins"),
-        StatementKind::Expr(Expr { kind: ExprKind::Call(name, _), .. }) if name.text == "exit" => Some("the trace ends"),
+        StatementKind::Expr(Expr { kind: ExprKind::Call(name, _), .. }) if name.text == "exit" => {
+            Some("the trace ends")
+        }
         StatementKind::Block(body) => body.iter().find_map(leaves),
         StatementKind::If { then, otherwise, .. } => {
             let then = then.iter().find_map(leaves)?;
@@ -115,7 +122,8 @@ impl<'s> Variables<'s> {
                 value.iter().for_each(|value| self.read(value));
             }
             // Counting a variable up is no use of it.
-            StatementKind::Expr(Expr { kind: ExprKind::Step { target, .. }, .. }) if matches!(target.kind, ExprKind::Var(_)) => {}
+            StatementKind::Expr(Expr { kind: ExprKind::Step { target, .. }, .. })
+                if matches!(target.kind, ExprKind::Var(_)) => {}
             StatementKind::If { condition, then, otherwise } => {
                 self.read(condition);
                 self.block(then);

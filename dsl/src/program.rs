@@ -182,14 +182,21 @@ impl fmt::Display for Shown {
                     0 => String::new(),
                     register => format!(", r{} at most", register - 1),
                 };
-                write!(out, "str       r{dst} = frame[{off}{extra}; {}] <- {}[r{a}]{limit}", low & 0xffff, space(high & 0xff))
+                write!(
+                    out,
+                    "str       r{dst} = frame[{off}{extra}; {}] <- {}[r{a}]{limit}",
+                    low & 0xffff,
+                    space(high & 0xff)
+                )
             }
             Code::Find => write!(out, "find      {slot}[frame[{off}]] else -> {low}"),
             Code::Open => {
                 let counted = if dst > 0 { ", counted" } else { "" };
                 write!(out, "open      {slot}[frame[{off}]] else lose {high} -> {low}{counted}")
             }
-            Code::Delete => write!(out, "delete    r{dst} = m{a}[frame[{off}]]{}", if op.b() > 0 { ", counted" } else { "" }),
+            Code::Delete => {
+                write!(out, "delete    r{dst} = m{a}[frame[{off}]]{}", if op.b() > 0 { ", counted" } else { "" })
+            }
             Code::ValueOut => write!(out, "out       frame[{low}; {high}] = value[{off}]"),
             Code::ValueIn => write!(out, "in        value[{off}; {high}] = frame[{low}]"),
             Code::ValueLoad => write!(out, "value     r{dst} = value[{off}]"),
@@ -212,12 +219,16 @@ impl fmt::Display for Shown {
             }
             Code::Length => write!(out, "length    r{dst} = frame[{off}; {imm}]"),
             Code::Enter => write!(out, "enter     loop {a}"),
-            Code::Again => write!(out, "again     loop {a}, {imm} rounds -> {off}{}", if dst == 1 { ", then cut" } else { "" }),
+            Code::Again => {
+                write!(out, "again     loop {a}, {imm} rounds -> {off}{}", if dst == 1 { ", then cut" } else { "" })
+            }
             Code::Gather => write!(out, "gather    r{dst} = {} of m{a}[frame[{off}]][{low}], {high} cpus", alu(op.b())),
             Code::Entries => write!(out, "entries   r{dst} = m{a}"),
             Code::Stack => write!(out, "stack     frame[{off}] = {}, {low} frames", space(high)),
             Code::ValueSquare => write!(out, "square    value[{off}; 16] += r{a} * r{a}"),
-            Code::ValueSeries => write!(out, "series    value[{} buckets of {imm} ns] <- r{a}, {}", off & 0xffff, off >> 16),
+            Code::ValueSeries => {
+                write!(out, "series    value[{} buckets of {imm} ns] <- r{a}, {}", off & 0xffff, off >> 16)
+            }
             Code::Signal => write!(out, "signal    r{a}"),
             Code::Each => write!(out, "each      m{a}, loop {}", op.b()),
             Code::Next => write!(out, "next      frame[{off}], loop {} else -> {low}", op.b()),
@@ -227,7 +238,20 @@ impl fmt::Display for Shown {
 }
 
 const BUILTINS: [&str; 14] = [
-    "pid", "tid", "uid", "gid", "nsecs", "cpu", "context", "task", "cgroup", "rand", "jiffies", "monotonic", "tai", "node",
+    "pid",
+    "tid",
+    "uid",
+    "gid",
+    "nsecs",
+    "cpu",
+    "context",
+    "task",
+    "cgroup",
+    "rand",
+    "jiffies",
+    "monotonic",
+    "tai",
+    "node",
 ];
 
 /// A register or a builtin.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::ast::{self, Name};
-use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::MissingProbes;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::facts::{Compat, KernelFacts};
 use crate::fields::{self, Field};
 use crate::uses::Uses;
@@ -122,7 +122,9 @@ impl Probes {
             let uses = Uses::of(clause);
             let used = |field: &Field| uses.whole || uses.fields.contains(&field.name);
             resolved.sites.iter().any(|site| match site {
-                Site::Tracepoint { fields, .. } => fields.iter().any(|field| field.declaration.starts_with("enum ") && used(field)),
+                Site::Tracepoint { fields, .. } => {
+                    fields.iter().any(|field| field.declaration.starts_with("enum ") && used(field))
+                }
                 _ => false,
             })
         })
@@ -223,17 +225,20 @@ impl Resolver<'_> {
         let names = PROVIDERS.iter().flat_map(|(long, short, _)| [*long, *short]);
         let forms = PROVIDERS.map(|(_, _, form)| format!("`{form}`")).join(", ");
         let error = Diagnostic::error("E0201", point.span, title, format!("no provider is called `{provider}`"));
-        self.errors.push(error.suggest(provider, names).help(format!("probes are {forms}, or a tracepoint's bare name")));
+        self.errors
+            .push(error.suggest(provider, names).help(format!("probes are {forms}, or a tracepoint's bare name")));
     }
 
     fn interval(&mut self, point: &Name, rest: &[&str]) -> Option<Site> {
         let nanos = interval_nanos(rest);
         if nanos.is_none() {
             let title = format!("`{}` is no interval", point.text);
-            let error = Diagnostic::error("E0202", point.span, title, "expected `interval:UNIT:COUNT`, COUNT from 1 up");
+            let error =
+                Diagnostic::error("E0202", point.span, title, "expected `interval:UNIT:COUNT`, COUNT from 1 up");
             self.errors.push(error.help("units are s, ms, us and hz: `interval:s:5`, `interval:hz:10`"));
         }
-        let probe = nanos.map(|_| self.number(point.text.replacen("i:", "interval:", usize::from(point.text.starts_with("i:")))));
+        let probe = nanos
+            .map(|_| self.number(point.text.replacen("i:", "interval:", usize::from(point.text.starts_with("i:")))));
         nanos.zip(probe).map(|(nanos, probe)| Site::Interval { probe, nanos })
     }
 

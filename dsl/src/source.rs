@@ -121,7 +121,9 @@ fn take(source: &mut Source, file: usize, importer: &dyn Importer, whole: &mut S
         if [".h", ".c", ".o"].iter().any(|end| import.text.ends_with(end)) {
             let title = format!("`{}` can't be imported: it is C", import.text);
             let error = Diagnostic::error("E0112", import.span, title, "expected a script of this language");
-            found.push(error.help("the kernel's types are known; declare others with `struct name { ... }`, and functions with `macro`"));
+            found.push(error.help(
+                "the kernel's types are known; declare others with `struct name { ... }`, and functions with `macro`",
+            ));
             continue;
         }
         match importer.import(&import.text, &from) {

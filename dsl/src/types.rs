@@ -110,7 +110,9 @@ impl Layout {
             Layout::Enum(named) => named.bits as usize / 8,
             Layout::Pointer => 8,
             Layout::Array(inner, count) => inner.size() * count,
-            Layout::Struct(members) => members.iter().map(|member| member.bit_offset / 8 + member.layout.size()).max().unwrap_or(0),
+            Layout::Struct(members) => {
+                members.iter().map(|member| member.bit_offset / 8 + member.layout.size()).max().unwrap_or(0)
+            }
         }
     }
 }
@@ -187,8 +189,12 @@ pub enum StackMode {
 
 impl StackMode {
     /// The modes by their names.
-    pub const NAMES: [(&str, StackMode); 4] =
-        [("bpftrace", StackMode::Bpftrace), ("perf", StackMode::Perf), ("raw", StackMode::Raw), ("build_id", StackMode::BuildId)];
+    pub const NAMES: [(&str, StackMode); 4] = [
+        ("bpftrace", StackMode::Bpftrace),
+        ("perf", StackMode::Perf),
+        ("raw", StackMode::Raw),
+        ("build_id", StackMode::BuildId),
+    ];
 }
 
 impl Type {
@@ -235,7 +241,13 @@ impl Type {
     pub fn is_word(&self) -> bool {
         !matches!(
             self,
-            Type::Text { .. } | Type::Buffer { .. } | Type::Tuple(_) | Type::Memory(_) | Type::Stack(_) | Type::UserSymbol | Type::Inet
+            Type::Text { .. }
+                | Type::Buffer { .. }
+                | Type::Tuple(_)
+                | Type::Memory(_)
+                | Type::Stack(_)
+                | Type::UserSymbol
+                | Type::Inet
         )
     }
 
@@ -315,7 +327,8 @@ impl Type {
                 Type::Int { bits: *left_bits.max(right_bits), signed: *left || *right }
             }
             (Type::Tuple(left), Type::Tuple(right)) => {
-                let join = |(left, right): (&Part, &Part)| Part { name: left.name.clone(), ty: left.ty.join(&right.ty) };
+                let join =
+                    |(left, right): (&Part, &Part)| Part { name: left.name.clone(), ty: left.ty.join(&right.ty) };
                 Type::Tuple(left.iter().zip(right.iter()).map(join).collect())
             }
             // A literal 0 beside a pointer or an enum is one of them; a truth value beside a number is a number.

@@ -85,9 +85,14 @@ fn each_type(ty: &TypeRef, look: &mut impl FnMut(&Expr)) {
 pub fn each(expr: &Expr, look: &mut impl FnMut(&Expr)) {
     look(expr);
     match &expr.kind {
-        ExprKind::Map(_, many) | ExprKind::Call(_, many) | ExprKind::Tuple(many) => many.iter().for_each(|one| each(one, look)),
+        ExprKind::Map(_, many) | ExprKind::Call(_, many) | ExprKind::Tuple(many) => {
+            many.iter().for_each(|one| each(one, look))
+        }
         ExprKind::Record(fields) => fields.iter().for_each(|(_, one)| each(one, look)),
-        ExprKind::Member(one, _) | ExprKind::Position(one, _) | ExprKind::Unary(_, one) | ExprKind::Step { target: one, .. } => {
+        ExprKind::Member(one, _)
+        | ExprKind::Position(one, _)
+        | ExprKind::Unary(_, one)
+        | ExprKind::Step { target: one, .. } => {
             each(one, look);
         }
         ExprKind::Cast(ty, one) => {
@@ -125,7 +130,8 @@ pub fn needs_types(script: &Script) -> bool {
             ExprKind::Unary(Unary::Deref | Unary::Address, _) | ExprKind::Index(..) => true,
             ExprKind::Member(object, _) => !matches!(&object.kind, ExprKind::Ident(name) if name == "args"),
             ExprKind::Ident(name) => {
-                Builtin::named(name).is_none() && !matches!(name.as_str(), "args" | "kstack" | "ustack" | "true" | "false")
+                Builtin::named(name).is_none()
+                    && !matches!(name.as_str(), "args" | "kstack" | "ustack" | "true" | "false")
             }
             ExprKind::Call(name, _) => matches!(name.text.as_str(), "ppid" | "pcomm" | "pid" | "tid"),
             _ => false,

@@ -4,8 +4,8 @@
 
 use scope_common::arith::ALUS;
 use scope_common::plan::{
-    Builtin, Code, LOOPS, MAP_SLOTS, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME, STACK_FRAMES,
-    STACK_WORK, Series,
+    Builtin, Code, LOOPS, MAP_SLOTS, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME,
+    STACK_FRAMES, STACK_WORK, Series,
 };
 use scope_common::value::SERIES_WORDS;
 
@@ -18,7 +18,8 @@ use crate::program::{Map, Plan, code};
 /// # Errors
 /// The op that breaks a rule, and which.
 pub fn verify<'a>(plan: &Plan, map_of: impl Fn(usize) -> Option<&'a Map>) -> Result<(), String> {
-    if plan.slots.len() > MAP_SLOTS || plan.ops.len() > MAX_OPS || plan.data.len() > MAX_DATA || plan.frame > MAX_FRAME {
+    if plan.slots.len() > MAP_SLOTS || plan.ops.len() > MAX_OPS || plan.data.len() > MAX_DATA || plan.frame > MAX_FRAME
+    {
         return Err("the plan is too large".to_owned());
     }
     // What is known before each op, joined over the ways that lead there. Jumps go forward, so one walk is enough; a
@@ -33,7 +34,8 @@ pub fn verify<'a>(plan: &Plan, map_of: impl Fn(usize) -> Option<&'a Map>) -> Res
         let ways = step.run(at).map_err(|problem| format!("op {at}: {problem}"))?;
         for (target, known) in ways {
             if target <= at && op.code() == Code::Again as u8 {
-                let top = before[target].as_ref().ok_or_else(|| format!("op {at}: the loop's beginning is not reached"))?;
+                let top =
+                    before[target].as_ref().ok_or_else(|| format!("op {at}: the loop's beginning is not reached"))?;
                 if top.written & !known.written != 0 || top.value > known.value {
                     return Err(format!("op {at}: the loop's way back knows less than its beginning"));
                 }

@@ -11,8 +11,8 @@ use aya_ebpf::helpers::generated as bpf;
 use scope_common::arith::{Alu, alu, blind, ones_if, opaque};
 use scope_common::machine::Host;
 use scope_common::plan::{
-    Builtin, COUNTERS, Code, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS,
-    STACK_FRAME, STACK_FRAMES, Space,
+    Builtin, COUNTERS, Code, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op,
+    REGISTERS, STACK_FRAME, STACK_FRAMES, Space,
 };
 
 use crate::{context, maps};
@@ -56,7 +56,8 @@ impl Kernel {
     #[inline(always)]
     pub fn new(context: *mut c_void, memory: &mut Memory) -> Option<Kernel> {
         // SAFETY: a word of a static.
-        let (format, scratch) = unsafe { (read_volatile(&raw const PLAN.format), read_volatile(&raw const PLAN.scratch)) };
+        let (format, scratch) =
+            unsafe { (read_volatile(&raw const PLAN.format), read_volatile(&raw const PLAN.scratch)) };
         if format != FORMAT {
             return None;
         }
@@ -125,7 +126,8 @@ impl Kernel {
 fn first_op(context: *mut c_void) -> Option<*const u64> {
     let first = (&raw const PLAN.ops).cast::<Op>();
     // SAFETY: the words of the first op.
-    let (op, imm) = unsafe { (Op { word: read_volatile(first.cast()), imm: 0 }, read_volatile(first.cast::<u64>().add(1))) };
+    let (op, imm) =
+        unsafe { (Op { word: read_volatile(first.cast()), imm: 0 }, read_volatile(first.cast::<u64>().add(1))) };
     let tests = op.code() == Code::JumpIf as u8 && op.off() == Op::TO_END;
     if tests && op.a() & Op::BUILTIN != 0 && op.b() == Op::IMM {
         if alu(op.dst(), builtin(context, op.a() & !Op::BUILTIN), imm) != 0 {
@@ -194,7 +196,9 @@ impl Host for Kernel {
         let index = opaque(index & entries.wrapping_sub(1) & (MAX_DATA as u64 / 4 - 1));
         let start = off as usize & (MAX_DATA - 1);
         // SAFETY: the verifier checks the bounds of the constant data.
-        unsafe { read_volatile((&raw const PLAN.data).cast::<u8>().add(start).cast::<u32>().add(index as usize)) as u64 }
+        unsafe {
+            read_volatile((&raw const PLAN.data).cast::<u8>().add(start).cast::<u32>().add(index as usize)) as u64
+        }
     }
 
     #[inline(always)]

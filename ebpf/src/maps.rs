@@ -134,7 +134,8 @@ pub fn keep_stack(key: *const c_void, stack: *const c_void) -> bool {
     const BPF_ANY: u64 = 0;
     // SAFETY: the key is a word, the stack as long as the map's values; the verifier checks both.
     unsafe {
-        !bpf_map_lookup_elem(STACKS.handle(), key).is_null() || bpf_map_update_elem(STACKS.handle(), key, stack, BPF_ANY) == 0
+        !bpf_map_lookup_elem(STACKS.handle(), key).is_null()
+            || bpf_map_update_elem(STACKS.handle(), key, stack, BPF_ANY) == 0
     }
 }
 

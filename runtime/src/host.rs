@@ -1,8 +1,8 @@
 //! The machine in userspace: BEGIN, END and interval clauses run here, over the same maps.
 
+use scope_common::arith::Alu;
 use scope_common::arith::alu;
 use scope_common::machine::{Host, run};
-use scope_common::arith::Alu;
 use scope_common::plan::{Builtin, FAULT, LOOPS, Loss, REGISTERS};
 use scope_dsl::program::Plan;
 

@@ -87,7 +87,9 @@ fn to_rhai(value: Value) -> Dynamic {
     match value {
         Value::Signed(value) => value.into(),
         // rhai has 64-bit integers with a sign only; what does not fit keeps its size as a fraction.
-        Value::Unsigned(value) | Value::Pointer(value) => i64::try_from(value).map_or_else(|_| (value as f64).into(), Dynamic::from),
+        Value::Unsigned(value) | Value::Pointer(value) => {
+            i64::try_from(value).map_or_else(|_| (value as f64).into(), Dynamic::from)
+        }
         Value::Bool(value) => value.into(),
         Value::Enum(name, _) => name.into(),
         Value::Tuple(values) | Value::List(values) => values.into_iter().map(to_rhai).collect::<rhai::Array>().into(),
@@ -133,7 +135,8 @@ mod tests {
 
     #[test]
     fn values_go_in_and_out() {
-        let mut functions = functions("fn f(a, b) { if a > 2 { `${a} ${b}` } else { a / 2.0 } } p { 1 }").unwrap().unwrap();
+        let mut functions =
+            functions("fn f(a, b) { if a > 2 { `${a} ${b}` } else { a / 2.0 } } p { 1 }").unwrap().unwrap();
         let text = |text: &str| Value::Text(text.as_bytes().to_vec());
         assert_eq!(functions.call("f", vec![Value::Unsigned(3), text("x\x1b")]), text("3 x\\x1b"));
         assert_eq!(functions.call("f", vec![Value::Signed(1), text("")]), Value::Float(0.5));

@@ -60,7 +60,12 @@ impl Built {
     ///
     /// # Errors
     /// If the kernel refuses one.
-    pub fn new(program: Program, source: Source, functions: Option<Functions>, sink: Box<dyn Sink>) -> Result<Built, TraceError> {
+    pub fn new(
+        program: Program,
+        source: Source,
+        functions: Option<Functions>,
+        sink: Box<dyn Sink>,
+    ) -> Result<Built, TraceError> {
         let in_kernel = program.clauses.iter().any(|clause| !clause.site.in_userspace());
         let (kernel, ring) = match in_kernel {
             true => {
@@ -106,7 +111,8 @@ impl Built {
         run_clauses(&self.program, &mut self.stage, |site| matches!(site, Site::Begin { .. }));
         let mut links = Vec::new();
         if self.stage.exit.is_none() {
-            let sites = self.loaded.iter().flat_map(|loaded| loaded.clauses.iter().map(move |clause| (loaded, *clause)));
+            let sites =
+                self.loaded.iter().flat_map(|loaded| loaded.clauses.iter().map(move |clause| (loaded, *clause)));
             for (loaded, clause) in sites {
                 let site = &self.program.clauses[clause].site;
                 let tracefs = tracefs.ok_or_else(|| failed("looking for tracefs")(io::ErrorKind::NotFound.into()))?;
@@ -307,7 +313,8 @@ impl Attached {
         let missed = loaded.iter().filter_map(|loaded| loaded.info().ok()).map(|info| info.missed).sum::<u64>();
         if missed > 0 {
             stage.lost(missed);
-            warnings.push(format!("{missed} events were skipped by the kernel because a program was running on their CPU"));
+            warnings
+                .push(format!("{missed} events were skipped by the kernel because a program was running on their CPU"));
         }
         self.report_lost_records();
         let stage = &mut self.built.stage;

@@ -81,7 +81,8 @@ pub fn entries(map: &Map, raw: Vec<(Key, Words)>, names: &Names, wish: Wish) -> 
     if let Some(top) = wish.top {
         raw.drain(..raw.len().saturating_sub(top));
     }
-    let entry = |(key, words): (Key, Words)| Entry { key: names.key(&key, &map.key), held: held(map, &words, names, wish) };
+    let entry =
+        |(key, words): (Key, Words)| Entry { key: names.key(&key, &map.key), held: held(map, &words, names, wish) };
     raw.into_iter().map(entry).collect()
 }
 
@@ -122,7 +123,9 @@ fn rank(map: &Map, words: &[u64]) -> i128 {
             Aggregation::Sum => number(*signed, word(TOTAL)),
             Aggregation::Min | Aggregation::Max => number(*signed, word(BEST)),
             Aggregation::Avg | Aggregation::Stats => number(*signed, average(words, *signed)),
-            Aggregation::Hist { .. } | Aggregation::Quantiles | Aggregation::Lhist { .. } => buckets(map, words).iter().map(|count| i128::from(*count)).sum(),
+            Aggregation::Hist { .. } | Aggregation::Quantiles | Aggregation::Lhist { .. } => {
+                buckets(map, words).iter().map(|count| i128::from(*count)).sum()
+            }
             Aggregation::Tseries { .. } => 0,
         },
     }
@@ -304,7 +307,8 @@ fn series(
     value: impl Fn(u64, u64) -> Value,
 ) -> Vec<Point> {
     let slots = words.chunks_exact(SERIES_WORDS).take(number as usize);
-    let used = slots.filter(|slot| slot[0] > 0).map(|slot| (slot[0], slot)).collect::<std::collections::BTreeMap<_, _>>();
+    let used =
+        slots.filter(|slot| slot[0] > 0).map(|slot| (slot[0], slot)).collect::<std::collections::BTreeMap<_, _>>();
     let (Some(first), Some(last)) = (used.keys().next(), used.keys().next_back()) else { return Vec::new() };
     let first = (*first).max((last + 1).saturating_sub(number.into()));
     let point = |epoch: u64| Point {
@@ -355,8 +359,12 @@ mod tests {
     #[test]
     fn a_time_series_has_its_gaps() {
         let words = [5, 50, 1, 0, 0, 0, 3, 30, 2, 4, 0, 0];
-        let points = series(&words[..9], 100, 3, |nanos| nanos.to_string(), |value, count| Value::Unsigned(value / count));
+        let points =
+            series(&words[..9], 100, 3, |nanos| nanos.to_string(), |value, count| Value::Unsigned(value / count));
         let expected = [(200, Some(15)), (300, None), (400, Some(50))];
-        assert_eq!(points, expected.map(|(start, value)| Point { start: start.to_string(), value: value.map(Value::Unsigned) }));
+        assert_eq!(
+            points,
+            expected.map(|(start, value)| Point { start: start.to_string(), value: value.map(Value::Unsigned) })
+        );
     }
 }

@@ -46,7 +46,13 @@ pub struct Stage {
 
 impl Stage {
     /// Makes the user stage of a program.
-    pub fn new(program: &Program, source: Source, functions: Option<Functions>, tables: Tables, sink: Box<dyn Sink>) -> Stage {
+    pub fn new(
+        program: &Program,
+        source: Source,
+        functions: Option<Functions>,
+        tables: Tables,
+        sink: Box<dyn Sink>,
+    ) -> Stage {
         let stacks = tables.stacks();
         let stack = move |id: u64| {
             let mut bytes = [0; STACK_WORK];
@@ -94,12 +100,16 @@ impl Stage {
 
     fn act(&mut self, action: &Action, record: &[u8]) -> io::Result<()> {
         match action {
-            Action::Printf { pieces, arguments, purpose, span } => self.printf(pieces, arguments, *purpose, *span, record),
+            Action::Printf { pieces, arguments, purpose, span } => {
+                self.printf(pieces, arguments, *purpose, *span, record)
+            }
             Action::Print(argument) => {
                 let value = self.argument(argument, record);
                 self.sink.value(&value)
             }
-            Action::PrintMap { map, top, divisor } => self.print_map(*map, Wish { top: *top, divisor: *divisor, detail: false }),
+            Action::PrintMap { map, top, divisor } => {
+                self.print_map(*map, Wish { top: *top, divisor: *divisor, detail: false })
+            }
             Action::PrintEntry { map, key } => self.print_entry(*map, key, record),
             Action::Join { texts, separator } => {
                 let texts = texts.iter().map(|slot| value::text(record, slot));
@@ -186,7 +196,8 @@ impl Stage {
     fn cat(&mut self, path: &[u8], span: Span) -> io::Result<()> {
         let path = String::from_utf8_lossy(path).into_owned();
         let mut content = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(self.config.max_cat_bytes as u64).read_to_end(&mut content));
+        let read =
+            File::open(&path).and_then(|file| file.take(self.config.max_cat_bytes as u64).read_to_end(&mut content));
         if let Err(error) = read {
             let text = format!("can't read {path}: {error}");
             let place = self.source.position(span);
@@ -199,15 +210,20 @@ impl Stage {
     fn system(&mut self, command: &[u8]) -> io::Result<()> {
         use std::os::unix::ffi::OsStrExt;
         let command = std::ffi::OsStr::from_bytes(command);
-        let output = Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+        let output =
+            Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
         self.sink.text(Origin::System, &output.stdout)
     }
 
     /// The plain way: from the record's bytes to the line's, with no value in between.
     fn formatted(&self, line: &mut Vec<u8>, spec: &Spec, slot: &Slot, record: &[u8], raw: bool) {
         match &slot.ty {
-            Type::Int { .. } | Type::Pointer { .. } => output::printf::number(line, spec, value::word_at(record, slot.offset)),
-            Type::Text { .. } if spec.conversion == 's' => output::printf::text(line, spec, value::text(record, slot), raw),
+            Type::Int { .. } | Type::Pointer { .. } => {
+                output::printf::number(line, spec, value::word_at(record, slot.offset))
+            }
+            Type::Text { .. } if spec.conversion == 's' => {
+                output::printf::text(line, spec, value::text(record, slot), raw)
+            }
             Type::Named(_) | Type::Time(_) | Type::Enum(_) | Type::Bool | Type::Mac if spec.conversion != 's' => {
                 output::printf::number(line, spec, value::word_at(record, slot.offset));
             }
@@ -261,7 +277,8 @@ impl Stage {
         let bytes = match scalar {
             true => vec![0; self.tables.map(map).storage.key_size],
             false => {
-                let parts = key.iter().map(|slot| record.get(slot.offset..slot.offset + slot.ty.size()).unwrap_or_default());
+                let parts =
+                    key.iter().map(|slot| record.get(slot.offset..slot.offset + slot.ty.size()).unwrap_or_default());
                 parts.collect::<Vec<_>>().concat()
             }
         };

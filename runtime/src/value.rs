@@ -147,7 +147,9 @@ impl Names {
                 });
                 let values = values.collect::<Vec<_>>();
                 match values.iter().any(|(name, _)| name.is_some()) {
-                    true => Value::Record(values.into_iter().map(|(name, value)| (name.unwrap_or_default(), value)).collect()),
+                    true => Value::Record(
+                        values.into_iter().map(|(name, value)| (name.unwrap_or_default(), value)).collect(),
+                    ),
                     false => Value::Tuple(values.into_iter().map(|(_, value)| value).collect()),
                 }
             }
@@ -185,7 +187,9 @@ impl Names {
                 false => found.symbols.kernel.symbol(address),
                 true => match found.symbols.user.place(process, address) {
                     Place::Symbol(symbol) => Some(symbol),
-                    Place::File { module, offset } => Some(Symbol { name: String::new(), offset, module: Some(module) }),
+                    Place::File { module, offset } => {
+                        Some(Symbol { name: String::new(), offset, module: Some(module) })
+                    }
                     Place::Unknown => None,
                 },
             };
@@ -222,7 +226,8 @@ impl Names {
 }
 
 /// How the names of the frames begin that a probe puts on the stack.
-const OWN_FRAMES: [&str; 6] = ["bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "bpf_get_stack", "___bpf_prog_run"];
+const OWN_FRAMES: [&str; 6] =
+    ["bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "bpf_get_stack", "___bpf_prog_run"];
 
 fn frame(address: u64, symbol: Option<Symbol>, stack: &Stack) -> String {
     match (stack.mode, symbol) {
@@ -265,7 +270,9 @@ fn laid_out(bytes: &[u8], layout: &Layout) -> Value {
         Layout::Chars(len) => Value::Text(until_nul(bytes.get(..*len).unwrap_or(bytes)).to_vec()),
         Layout::Array(inner, count) => {
             let size = inner.size();
-            Value::List((0..*count).map(|index| laid_out(bytes.get(index * size..).unwrap_or_default(), inner)).collect())
+            Value::List(
+                (0..*count).map(|index| laid_out(bytes.get(index * size..).unwrap_or_default(), inner)).collect(),
+            )
         }
         Layout::Struct(members) => Value::Struct(members.iter().flat_map(|member| fields(bytes, member)).collect()),
         Layout::Opaque(len) => Value::Bytes(bytes.get(..*len).unwrap_or(bytes).to_vec()),

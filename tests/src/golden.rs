@@ -32,19 +32,29 @@ impl Importer for Beside {
 
 fn main() -> ExitCode {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut scripts = fs::read_dir(own.join("golden")).expect("golden scripts").flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+    let mut scripts = fs::read_dir(own.join("golden"))
+        .expect("golden scripts")
+        .flatten()
+        .map(|entry| entry.path())
+        .collect::<Vec<_>>();
     scripts.retain(|path| path.extension().is_some_and(|extension| extension == "scope"));
-    scripts.extend(fs::read_dir(own.join("../stdlib-scripts")).expect("bundled scripts").flatten().map(|entry| entry.path()));
+    scripts.extend(
+        fs::read_dir(own.join("../stdlib-scripts")).expect("bundled scripts").flatten().map(|entry| entry.path()),
+    );
     scripts.retain(|path| path.extension().is_some_and(|extension| extension == "scope"));
     scripts.sort();
     let trials = scripts.into_iter().map(|path| {
         let name = path.file_stem().expect("a script has a name").to_string_lossy().into_owned();
         Trial::test(name, move || compare(&path))
     });
-    let trials = trials.chain(scope_dsl::explain::entries().map(|entry| Trial::test(format!("explain::{}", entry.code), || explained(entry))));
-    let trials = trials.chain(formatted_scripts().into_iter().map(|(name, text)| {
-        Trial::test(format!("format::{name}"), move || same_when_formatted(&name, &text))
-    }));
+    let trials = trials.chain(
+        scope_dsl::explain::entries().map(|entry| Trial::test(format!("explain::{}", entry.code), || explained(entry))),
+    );
+    let trials = trials.chain(
+        formatted_scripts()
+            .into_iter()
+            .map(|(name, text)| Trial::test(format!("format::{name}"), move || same_when_formatted(&name, &text))),
+    );
     let trials = trials.chain([Trial::test("every_code_has_a_page", every_code_has_a_page)]);
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
@@ -58,7 +68,8 @@ fn compare(script: &Path) -> Result<(), Failed> {
         fs::write(&expected_at, seen)?;
         return Ok(());
     }
-    let expected = fs::read_to_string(&expected_at).map_err(|error| format!("{}: {error}; `cargo xtask test --bless` writes it", expected_at.display()))?;
+    let expected = fs::read_to_string(&expected_at)
+        .map_err(|error| format!("{}: {error}; `cargo xtask test --bless` writes it", expected_at.display()))?;
     if seen == expected {
         return Ok(());
     }
@@ -103,7 +114,13 @@ fn same_when_formatted(name: &str, text: &str) -> Result<(), Failed> {
     let plans = |text: &str| {
         let shown = show(name, text, &facts);
         // Places differ, so only what runs is compared, and which codes are given.
-        let lines = shown.lines().filter(|line| line.contains("[E0") || line.contains("[W0") || line.starts_with("   ") && !line.contains('|') || line.starts_with("map") || line.starts_with("clause"));
+        let lines = shown.lines().filter(|line| {
+            line.contains("[E0")
+                || line.contains("[W0")
+                || line.starts_with("   ") && !line.contains('|')
+                || line.starts_with("map")
+                || line.starts_with("clause")
+        });
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     let (before, after) = (plans(text), plans(&formatted));
@@ -113,7 +130,8 @@ fn same_when_formatted(name: &str, text: &str) -> Result<(), Failed> {
 /// Each code is shown as people see it by one of the golden scripts.
 fn every_code_has_a_page() -> Result<(), Failed> {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
-    let pages = fs::read_dir(golden)?.flatten().filter_map(|entry| fs::read_to_string(entry.path()).ok()).collect::<String>();
+    let pages =
+        fs::read_dir(golden)?.flatten().filter_map(|entry| fs::read_to_string(entry.path()).ok()).collect::<String>();
     let missing = scope_dsl::explain::entries().filter(|entry| !pages.contains(&format!("[{}]", entry.code)));
     let missing = missing.map(|entry| entry.code).collect::<Vec<_>>();
     if missing.is_empty() { Ok(()) } else { Err(format!("no page shows {missing:?}").into()) }
@@ -151,7 +169,12 @@ fn show(name: &str, text: &str, facts: &dyn KernelFacts) -> String {
     for part in &parts {
         let mut source = Source::new(format!("{name}.scope"), *part);
         let own = [("depth".to_owned(), "deep".to_owned())].into();
-        let options = Options { start: 1000, cpid: (!part.contains("// no command")).then_some(4242), options: own, ..Options::default() };
+        let options = Options {
+            start: 1000,
+            cpid: (!part.contains("// no command")).then_some(4242),
+            options: own,
+            ..Options::default()
+        };
         let compiled = compile(&mut source, &Beside, facts, options);
         if !compiled.diagnostics.is_empty() {
             out += &render(&source, &compiled.diagnostics, false);

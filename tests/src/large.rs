@@ -44,7 +44,14 @@ fn ten_megabytes() {
 
 #[test]
 fn deep_brackets() {
-    for (open, inner, close) in [("(", "1", ")"), ("@a[", "1", "]"), ("(uint8)(", "1", ")"), ("({", "1", "})"), ("strlen(", "1", ")"), ("(1, ", "1", ")")] {
+    for (open, inner, close) in [
+        ("(", "1", ")"),
+        ("@a[", "1", "]"),
+        ("(uint8)(", "1", ")"),
+        ("({", "1", "})"),
+        ("strlen(", "1", ")"),
+        ("(1, ", "1", ")"),
+    ] {
         assert!(!begin(&format!("$x = {}{inner}{};", open.repeat(MANY), close.repeat(MANY))).is_empty(), "{open}");
         assert!(!begin(&format!("$x = {}{inner};", open.repeat(MANY))).is_empty(), "{open}");
     }
@@ -115,8 +122,14 @@ fn many_of_everything() {
     let _ = begin(&"$x = y; ".repeat(2_000));
     let _ = begin(&(0..2_000).map(|number| format!("$v{number} = 1;")).collect::<String>());
     let _ = begin(&(0..2_000).map(|number| format!("@m{number} = 1;")).collect::<String>());
-    let _ = compiled((0..2_000).map(|number| format!("macro m{number}() {{ 1 }}\n")).collect::<String>() + "BEGIN { }", &NoImports);
-    let _ = compiled((0..2_000).map(|number| format!("struct s{number} {{ int a; }}\n")).collect::<String>() + "BEGIN { }", &NoImports);
+    let _ = compiled(
+        (0..2_000).map(|number| format!("macro m{number}() {{ 1 }}\n")).collect::<String>() + "BEGIN { }",
+        &NoImports,
+    );
+    let _ = compiled(
+        (0..2_000).map(|number| format!("struct s{number} {{ int a; }}\n")).collect::<String>() + "BEGIN { }",
+        &NoImports,
+    );
     let _ = compiled(format!("{} {{ @ = count(); }}", vec!["sys_enter"; 2_000].join(", ")), &NoImports);
     let _ = begin(&format!("printf(\"{}\"{});", "%d ".repeat(5_000), ", 1".repeat(5_000)));
     let _ = begin(&format!("@[{}] = 1;", vec!["1"; 2_000].join(", ")));
@@ -126,15 +139,20 @@ fn many_of_everything() {
 #[test]
 fn macros_that_call_macros() {
     assert!(compiled("macro a() { a() } BEGIN { print(a()); }".to_owned(), &NoImports).contains(&"E0111"));
-    assert!(compiled("macro a() { b() } macro b() { a() } BEGIN { print(a()); }".to_owned(), &NoImports).contains(&"E0111"));
+    assert!(
+        compiled("macro a() { b() } macro b() { a() } BEGIN { print(a()); }".to_owned(), &NoImports).contains(&"E0111")
+    );
     // Each is twice the one before.
     for depth in [14, 30, 200] {
-        let macros = (1..depth).map(|number| format!("macro m{number}(x) {{ m{}(x) + m{}(x) }}\n", number - 1, number - 1)).collect::<String>();
+        let macros = (1..depth)
+            .map(|number| format!("macro m{number}(x) {{ m{}(x) + m{}(x) }}\n", number - 1, number - 1))
+            .collect::<String>();
         let _ = compiled(format!("macro m0(x) {{ x + 1 }}\n{macros}BEGIN {{ print(m{}(1)); }}", depth - 1), &NoImports);
     }
     // Each argument stands in its body many times.
     let wide = vec!["x"; 100].join(" + ");
-    let macros = (1..15).map(|number| format!("macro m{number}(x) {{ m{}({wide}) }}\n", number - 1)).collect::<String>();
+    let macros =
+        (1..15).map(|number| format!("macro m{number}(x) {{ m{}({wide}) }}\n", number - 1)).collect::<String>();
     let _ = compiled(format!("macro m0(x) {{ x }}\n{macros}BEGIN {{ print(m14(1)); }}"), &NoImports);
 }
 

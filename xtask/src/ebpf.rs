@@ -122,11 +122,17 @@ impl Toolchain {
         }
         let dev = format!("llvm-{llvm}-dev");
         let polly = format!("libpolly-{llvm}-dev");
-        packages::need(&format!("/usr/lib/llvm-{llvm}/include/llvm-c/Core.h"), &[&dev, &polly, "libzstd-dev", "zlib1g-dev"])?;
+        packages::need(
+            &format!("/usr/lib/llvm-{llvm}/include/llvm-c/Core.h"),
+            &[&dev, &polly, "libzstd-dev", "zlib1g-dev"],
+        )?;
         println!("xtask: building bpf-linker for LLVM {llvm}");
         let mut install = crate::cargo();
         install.args(["install", "--quiet", "bpf-linker", "--version", "0.13.0", "--locked", "--no-default-features"]);
-        install.args(["--features", &format!("llvm-{llvm}")]).arg("--root").arg(root().join(format!("target/bpf-linker-{llvm}")));
+        install
+            .args(["--features", &format!("llvm-{llvm}")])
+            .arg("--root")
+            .arg(root().join(format!("target/bpf-linker-{llvm}")));
         install.env("LLVM_PREFIX", format!("/usr/lib/llvm-{llvm}"));
         run(&mut install)?;
         Ok(version(&own)?.trim().to_owned())

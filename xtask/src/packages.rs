@@ -17,7 +17,8 @@ pub fn need(file: &str, packages: &[&str]) -> Result<()> {
     update()?;
     let mut install = apt();
     install.args(["install", "-y", "--no-install-recommends"]).args(packages);
-    output(&mut install).with_context(|| format!("{file} is missing, and {} could not be installed", packages.join(" ")))?;
+    output(&mut install)
+        .with_context(|| format!("{file} is missing, and {} could not be installed", packages.join(" ")))?;
     if !Path::new(file).exists() {
         bail!("{} did not bring {file}", packages.join(" "));
     }

@@ -29,7 +29,9 @@ pub const KERNELS: [Kernel; 2] = [
 /// Runs one command on a kernel, for `cargo xtask vm`.
 pub fn run_one(version: &str, command: &[String]) -> Result<()> {
     let kernel = KERNELS.into_iter().find(|kernel| kernel.version == version);
-    let kernel = kernel.with_context(|| format!("no kernel {version}; there are {}", KERNELS.map(|kernel| kernel.version).join(", ")))?;
+    let kernel = kernel.with_context(|| {
+        format!("no kernel {version}; there are {}", KERNELS.map(|kernel| kernel.version).join(", "))
+    })?;
     test::build()?;
     let status = run(kernel, &command.iter().map(String::as_str).collect::<Vec<_>>())?;
     std::process::exit(status);
@@ -44,7 +46,19 @@ pub fn run(kernel: Kernel, command: &[&str]) -> Result<i32> {
     let initramfs = initramfs(kernel, command)?;
     let mut qemu = Command::new("qemu-system-x86_64");
     // Without hardware virtualisation, which a build machine may lack; the guest is slow, but the same everywhere.
-    qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1G", "-smp", "2", "-nographic", "-no-reboot", "-nodefaults"]);
+    qemu.args([
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        "max",
+        "-m",
+        "1G",
+        "-smp",
+        "2",
+        "-nographic",
+        "-no-reboot",
+        "-nodefaults",
+    ]);
     qemu.args(["-serial", "stdio"]).arg("-kernel").arg(image).arg("-initrd").arg(initramfs);
     qemu.args(["-append", "console=ttyS0 quiet panic=-1"]).stdin(Stdio::null()).stdout(Stdio::piped());
     // A guest that stands still was seen once in a hundred boots: its clock had stopped, and both CPUs span. It is said and

@@ -31,7 +31,8 @@ impl Checker<'_> {
             Function::Clear => out.extend(self.emptied(arguments, true)),
             Function::Zero => out.extend(self.emptied(arguments, false)),
             Function::Time => {
-                let format = arguments.first().map_or(Some("%H:%M:%S\n".to_owned()), |format| self.literal_text(format));
+                let format =
+                    arguments.first().map_or(Some("%H:%M:%S\n".to_owned()), |format| self.literal_text(format));
                 out.extend(format.map(|format| self.output(Action::Time(format), Vec::new())));
             }
             Function::Exit => out.extend(self.exit(arguments, span)),
@@ -214,7 +215,12 @@ impl Checker<'_> {
 
     pub(super) fn emit(&mut self, name: &Name, fields: &[ast::EmitField], span: Span) -> Option<Statement> {
         if fields.is_empty() {
-            self.error(Diagnostic::error("E0357", span, "a record without fields", "expected `emit name { field, ... }`"));
+            self.error(Diagnostic::error(
+                "E0357",
+                span,
+                "a record without fields",
+                "expected `emit name { field, ... }`",
+            ));
             return None;
         }
         let mut record = Record::default();
@@ -227,14 +233,20 @@ impl Checker<'_> {
                 (None, Ast::Member(_, member)) => member.clone(),
                 (None, Ast::Var(variable)) => Name { text: variable[1..].to_owned(), span: value.span },
                 (None, _) => {
-                    let error = Diagnostic::error("E0310", value.span, "this field has no name", "expected `name: value`");
+                    let error =
+                        Diagnostic::error("E0310", value.span, "this field has no name", "expected `name: value`");
                     self.error(error);
                     whole = false;
                     continue;
                 }
             };
             if named.iter().any(|have| have.name == label.text) {
-                self.error(Diagnostic::error("E0356", label.span, format!("two fields `{}`", label.text), "the second"));
+                self.error(Diagnostic::error(
+                    "E0356",
+                    label.span,
+                    format!("two fields `{}`", label.text),
+                    "the second",
+                ));
                 whole = false;
             }
             match self.argument(value, &mut record) {

@@ -11,7 +11,13 @@ use crate::types::Type;
 use super::Checker;
 
 impl Checker<'_> {
-    pub(super) fn aggregate(&mut self, row: &Row, place: Place, arguments: &[ast::Expr], span: Span) -> Option<Statement> {
+    pub(super) fn aggregate(
+        &mut self,
+        row: &Row,
+        place: Place,
+        arguments: &[ast::Expr],
+        span: Span,
+    ) -> Option<Statement> {
         self.arity(row, arguments.len(), span)?;
         let value = match arguments.first() {
             Some(argument) => Some(self.number(argument)?),

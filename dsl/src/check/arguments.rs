@@ -71,7 +71,8 @@ impl Checker<'_> {
                 return None;
             };
             if function.arity != arguments.len() {
-                let title = format!("`{}` takes {}, not {}", name.text, counted(function.arity, "argument"), arguments.len());
+                let title =
+                    format!("`{}` takes {}, not {}", name.text, counted(function.arity, "argument"), arguments.len());
                 let error = Diagnostic::error("E0311", expr.span, title, "").also(function.name.span, "defined here");
                 self.error(error);
                 return None;
@@ -107,7 +108,11 @@ impl Checker<'_> {
         });
         let specs = specs.collect::<Vec<_>>();
         if specs.len() != values.len() {
-            let title = format!("the format has {}, but {} behind it", counted(specs.len(), "conversion"), follow(values.len()));
+            let title = format!(
+                "the format has {}, but {} behind it",
+                counted(specs.len(), "conversion"),
+                follow(values.len())
+            );
             self.error(Diagnostic::error("E0359", span, title, "").also(format.span, "the format"));
             return None;
         }
@@ -125,7 +130,10 @@ impl Checker<'_> {
     fn conversion(&mut self, spec: &Spec, ty: &Type, span: Span) -> bool {
         let number = ty.is_number() || matches!(ty, Type::Named(_) | Type::Time(_) | Type::Mac);
         let (fits, advice) = match spec.conversion {
-            'r' => (matches!(ty, Type::Buffer { .. } | Type::Text { .. } | Type::Memory(_)), "`buf(pointer, n)` gives the bytes at an address"),
+            'r' => (
+                matches!(ty, Type::Buffer { .. } | Type::Text { .. } | Type::Memory(_)),
+                "`buf(pointer, n)` gives the bytes at an address",
+            ),
             's' => match ty {
                 Type::Pointer { .. } => (false, "`str(...)` reads the text at an address"),
                 Type::Int { .. } => (false, "`%d` prints an integer"),

@@ -30,7 +30,8 @@ impl Checker<'_> {
         let names = builtins::TABLE.iter().map(|row| row.name).chain(builtins::OTHERS.map(|(name, _)| name));
         let error = Diagnostic::error("E0322", span, format!("unknown builtin `{name}`"), "no such name");
         let error = error.suggest(name, names.clone());
-        let call = crate::functions::Row::named(name).map(|row| format!("`{}` is a function: `{}`", row.name, row.signature));
+        let call =
+            crate::functions::Row::named(name).map(|row| format!("`{}` is a function: `{}`", row.name, row.signature));
         let known = names.collect::<Vec<_>>().join(", ");
         self.error(match call {
             Some(call) => error.help(call),

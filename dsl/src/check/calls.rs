@@ -21,16 +21,24 @@ impl Checker<'_> {
             let title = format!("`{}` is a function of the user stage", name.text);
             let label = "it can't be called here";
             let error = Diagnostic::error("E0314", name.span, title, label);
-            self.error(error.help("call it as an argument of `printf`, `print` or a field of `emit`: it runs when the record is printed"));
+            self.error(error.help(
+                "call it as an argument of `printf`, `print` or a field of `emit`: it runs when the record is printed",
+            ));
             return;
         }
         if let Some((_, reason, way)) = REFUSED.iter().find(|(refused, ..)| *refused == name.text) {
-            let error = Diagnostic::error("E0338", name.span, format!("`{}` is not there: {reason}", name.text), "bpftrace has it");
+            let error = Diagnostic::error(
+                "E0338",
+                name.span,
+                format!("`{}` is not there: {reason}", name.text),
+                "bpftrace has it",
+            );
             self.error(error.help(*way));
             return;
         }
         let names = TABLE.iter().map(|row| row.name).chain(self.functions.keys().map(String::as_str));
-        let error = Diagnostic::error("E0315", name.span, format!("unknown function `{}`", name.text), "no such function");
+        let error =
+            Diagnostic::error("E0315", name.span, format!("unknown function `{}`", name.text), "no such function");
         let error = error.suggest(&name.text, names);
         self.error(error);
     }
@@ -170,7 +178,12 @@ impl Checker<'_> {
             return Some(name);
         }
         let expected = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        self.error(Diagnostic::error("E0362", argument.span, "not one of the words that can stand here", format!("expected {expected}")));
+        self.error(Diagnostic::error(
+            "E0362",
+            argument.span,
+            "not one of the words that can stand here",
+            format!("expected {expected}"),
+        ));
         None
     }
 
@@ -188,7 +201,13 @@ impl Checker<'_> {
     }
 
     /// `pid(curr_ns)`, `tid(init)`: the number in scope's own namespace of processes, or in the first.
-    fn task_number(&mut self, builtin: Builtin, member: &str, namespace: Option<&ast::Expr>, span: Span) -> Option<Expr> {
+    fn task_number(
+        &mut self,
+        builtin: Builtin,
+        member: &str,
+        namespace: Option<&ast::Expr>,
+        span: Span,
+    ) -> Option<Expr> {
         let namespace = match namespace {
             Some(namespace) => self.keyword(namespace, &["curr_ns", "init"])?,
             None => "init",
@@ -232,7 +251,8 @@ impl Checker<'_> {
                     let word = self.keyword(argument, &StackMode::NAMES.map(|(name, _)| name))?;
                     mode = StackMode::NAMES.iter().find(|(name, _)| *name == word).map_or(mode, |(_, mode)| *mode);
                     if mode == StackMode::BuildId {
-                        let error = Diagnostic::error("E0338", argument.span, "stacks by build id are not there yet", "");
+                        let error =
+                            Diagnostic::error("E0338", argument.span, "stacks by build id are not there yet", "");
                         self.error(error.help("`raw` gives the addresses"));
                         return None;
                     }
@@ -270,8 +290,17 @@ impl Checker<'_> {
                 let zero = int(0, Type::UNSIGNED, span);
                 vec![family, self.as_number(address)?, zero]
             }
-            Type::Memory(_) | Type::Text { .. } if matches!(bytes, 4 | 8 | 16) && !matches!(address.kind, ExprKind::Text(_)) => {
-                let word = |offset| Self::part(address.clone(), crate::checked::Field { size: bytes.min(8) as u32, ..crate::checked::Field::word(offset) }, Type::UNSIGNED, span);
+            Type::Memory(_) | Type::Text { .. }
+                if matches!(bytes, 4 | 8 | 16) && !matches!(address.kind, ExprKind::Text(_)) =>
+            {
+                let word = |offset| {
+                    Self::part(
+                        address.clone(),
+                        crate::checked::Field { size: bytes.min(8) as u32, ..crate::checked::Field::word(offset) },
+                        Type::UNSIGNED,
+                        span,
+                    )
+                };
                 let second = if bytes == 16 { word(8) } else { int(0, Type::UNSIGNED, span) };
                 vec![family, word(0), second]
             }
@@ -317,7 +346,12 @@ impl Checker<'_> {
             }
             (Type::Int { .. }, _) => value,
             (ty, _) => {
-                let error = Diagnostic::error("E0318", value.span, "not a hardware address", format!("this is {}", ty.describe()));
+                let error = Diagnostic::error(
+                    "E0318",
+                    value.span,
+                    "not a hardware address",
+                    format!("this is {}", ty.describe()),
+                );
                 self.error(error.help("expected an array of 6 bytes"));
                 return None;
             }
@@ -328,16 +362,32 @@ impl Checker<'_> {
 
 /// Functions of bpftrace that are not there: why, and a way round.
 const REFUSED: [(&str, &str, &str); 12] = [
-    ("comm", "the name of another task is not looked up", "`comm` is the current task's; a map can keep names: `@name[pid] = comm`"),
+    (
+        "comm",
+        "the name of another task is not looked up",
+        "`comm` is the current task's; a map can keep names: `@name[pid] = comm`",
+    ),
     ("dw_ustack", "stacks are not unwound by debugging information", "`ustack` goes by frame pointers"),
-    ("str_concat", "texts are not put together in the kernel", "`printf(\"%s%s\", a, b)` prints one behind the other; `(a, b)` keeps them"),
+    (
+        "str_concat",
+        "texts are not put together in the kernel",
+        "`printf(\"%s%s\", a, b)` prints one behind the other; `(a, b)` keeps them",
+    ),
     ("skboutput", "packets are not captured", "`tcpdump -w` writes them; `buf(...)` with `printf(\"%r\")` shows bytes"),
     ("override", "it needs a kprobe with error injection", "probes of that kind come with a later version"),
     ("write_user", "writing to a process's memory harms it", "a debugger does that"),
     ("unwatch", "there are no watchpoints yet", "probes of that kind come with a later version"),
     ("reg", "registers belong to probes that are not there yet", "`args` holds what a tracepoint gives"),
     ("uaddr", "it needs probes on user code", "`usym(address)` shows a symbol"),
-    ("path", "the kernel allows it in few kinds of program only", "read the names of the dentries: `curtask->fs->pwd.dentry->d_name.name`"),
+    (
+        "path",
+        "the kernel allows it in few kinds of program only",
+        "read the names of the dentries: `curtask->fs->pwd.dentry->d_name.name`",
+    ),
     ("percpu_kaddr", "variables of each CPU are not read yet", "`kaddr(\"name\")` gives the address of others"),
-    ("socket_cookie", "it needs a socket as the program's context", "the address of the `struct sock` tells sockets apart"),
+    (
+        "socket_cookie",
+        "it needs a socket as the program's context",
+        "the address of the `struct sock` tells sockets apart",
+    ),
 ];

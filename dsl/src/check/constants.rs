@@ -38,7 +38,12 @@ impl Checker<'_> {
         match value.kind {
             ExprKind::Int(value) => Some(value as i64),
             _ => {
-                self.error(Diagnostic::error("E0361", expr.span, "not known when the script is compiled", "expected a literal"));
+                self.error(Diagnostic::error(
+                    "E0361",
+                    expr.span,
+                    "not known when the script is compiled",
+                    "expected a literal",
+                ));
                 None
             }
         }
@@ -71,7 +76,12 @@ impl Checker<'_> {
         }
         let value = number_of(&text);
         if value.is_none() {
-            let error = Diagnostic::error("E0332", span, format!("`${number}` is no number"), format!("the script was given `{text}`"));
+            let error = Diagnostic::error(
+                "E0332",
+                span,
+                format!("`${number}` is no number"),
+                format!("the script was given `{text}`"),
+            );
             self.error(error.help(format!("`str(${number})` is its text")));
         }
         value.map(|value| value.into_expr(span))
@@ -93,7 +103,12 @@ impl Checker<'_> {
             ExprKind::Int(value) => (*value as i64).to_string(),
             ExprKind::Text(text) => text.clone(),
             _ => {
-                self.error(Diagnostic::error("E0361", default.span, "not known when the script is compiled", "expected a literal"));
+                self.error(Diagnostic::error(
+                    "E0361",
+                    default.span,
+                    "not known when the script is compiled",
+                    "expected a literal",
+                ));
                 return None;
             }
         };
@@ -226,7 +241,9 @@ impl Number {
 
 fn number_of(text: &str) -> Option<Number> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
-    let value = crate::parse::literal::number(digits).ok().filter(|_| digits.starts_with(|first: char| first.is_ascii_digit()))?;
+    let value = crate::parse::literal::number(digits)
+        .ok()
+        .filter(|_| digits.starts_with(|first: char| first.is_ascii_digit()))?;
     let word = if negative { value.wrapping_neg() } else { value };
     Some(Number { word, signed: negative || value <= i64::MAX as u64 })
 }

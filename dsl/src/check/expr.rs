@@ -96,7 +96,11 @@ impl Checker<'_> {
             let label = format!("this is {}", object.ty.describe());
             let error = Diagnostic::error("E0326", object.span, format!("`.{index}` needs a tuple"), label);
             let literal = matches!(object.kind, ExprKind::Int(_));
-            self.error(if literal { error.help("numbers have no fraction: count in a smaller unit, as in `1500ms`") } else { error });
+            self.error(if literal {
+                error.help("numbers have no fraction: count in a smaller unit, as in `1500ms`")
+            } else {
+                error
+            });
             return None;
         };
         if index >= parts.len() {

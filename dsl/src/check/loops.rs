@@ -37,7 +37,12 @@ impl Checker<'_> {
         let condition = match condition.kind {
             ExprKind::Int(0) => return Some(Statement::If(condition, Vec::new(), Vec::new())),
             ExprKind::Int(_) if !leaves(&body) => {
-                let error = Diagnostic::error("E0408", condition.span, "this loop never ends", "always true, and nothing leaves it");
+                let error = Diagnostic::error(
+                    "E0408",
+                    condition.span,
+                    "this loop never ends",
+                    "always true, and nothing leaves it",
+                );
                 let rounds = if self.in_userspace() { USER_ROUNDS } else { self.given.config.max_loop_rounds.into() };
                 let help = format!("a loop is cut after {rounds} rounds; `break` leaves it, `for ($i : 0..10)` counts");
                 self.error(error.help(help));
@@ -101,7 +106,12 @@ impl Checker<'_> {
         let (key, value) = self.state.maps.entry_types(number);
         let key = match key.as_slice() {
             [] => {
-                let error = Diagnostic::error("E0367", map.span, format!("`{}` has no keys", map.text), "there is nothing to go through");
+                let error = Diagnostic::error(
+                    "E0367",
+                    map.span,
+                    format!("`{}` has no keys", map.text),
+                    "there is nothing to go through",
+                );
                 // Not known before the pass that sees its keys.
                 if self.state.maps.has_key_types(number) {
                     self.error(error);
@@ -141,7 +151,8 @@ impl Checker<'_> {
         if self.clause.scopes.loops > 0 {
             return Some(statement);
         }
-        let error = Diagnostic::error("E0353", span, format!("`{word}` stands outside a loop"), "there is nothing to leave");
+        let error =
+            Diagnostic::error("E0353", span, format!("`{word}` stands outside a loop"), "there is nothing to leave");
         self.error(if word == "break" { error.help("`return` ends the clause") } else { error });
         None
     }

@@ -176,12 +176,22 @@ impl Maps {
             let adds_only = usage.in_kernel && !usage.kernel_beyond_adding && !usage.assigned_in_userspace;
             let value = match value {
                 // Numbers that the kernel only adds to are gathered per CPU, so that no addition is lost and none waits.
-                Value::Plain(Type::Int { signed, .. }) if adds_only => Value::Gathered { kind: Aggregation::Sum, signed },
+                Value::Plain(Type::Int { signed, .. }) if adds_only => {
+                    Value::Gathered { kind: Aggregation::Sum, signed }
+                }
                 value => value,
             };
             if read.is_none() && !config.print_maps_on_exit && !found.any_error() {
-                let warning = Diagnostic::warning("W0004", span, format!("`{name}` is written and never shown"), "nothing prints or reads it");
-                found.push(warning.help("`print(...)` shows it; without `print_maps_on_exit = 0` it would be shown at the end"));
+                let warning = Diagnostic::warning(
+                    "W0004",
+                    span,
+                    format!("`{name}` is written and never shown"),
+                    "nothing prints or reads it",
+                );
+                found.push(
+                    warning
+                        .help("`print(...)` shows it; without `print_maps_on_exit = 0` it would be shown at the end"),
+                );
             }
             maps.insert(name, Map { key, value, usage, wish, span });
         }

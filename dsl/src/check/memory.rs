@@ -83,9 +83,10 @@ impl Checker<'_> {
     pub(super) fn enumeration(&mut self, id: TypeId) -> Option<Rc<Enum>> {
         let CType::Enum { name, size, signed } = self.given.types.get(id) else { return None };
         let types = self.given.types;
-        let named = self.enums.entry(id).or_insert_with(|| {
-            Rc::new(Enum { name, bits: size as u8 * 8, signed, values: types.enumerators(id) })
-        });
+        let named = self
+            .enums
+            .entry(id)
+            .or_insert_with(|| Rc::new(Enum { name, bits: size as u8 * 8, signed, values: types.enumerators(id) }));
         Some(named.clone())
     }
 
@@ -101,7 +102,9 @@ impl Checker<'_> {
                 Type::Pointer { to: to.then(|| self.pointee(id)).flatten(), space }
             }
             CType::Function => Type::pointer(None, space),
-            CType::Array(element, count) if matches!(self.given.types.get(element), CType::Char { .. }) => Type::text(count as usize),
+            CType::Array(element, count) if matches!(self.given.types.get(element), CType::Char { .. }) => {
+                Type::text(count as usize)
+            }
             CType::Array(..) | CType::Struct { .. } => {
                 let bytes = self.given.types.size_of(id)?;
                 if bytes == 0 || bytes > LARGEST {
@@ -129,8 +132,12 @@ impl Checker<'_> {
             CType::Bool => Layout::Bool,
             CType::Pointer(_) => Layout::Pointer,
             CType::Enum { size, .. } => self.enumeration(id).map_or(Layout::Opaque(size as usize), Layout::Enum),
-            CType::Array(element, count) if matches!(types.get(element), CType::Char { .. }) => Layout::Chars(count as usize),
-            CType::Array(element, count) if depth > 0 => Layout::Array(Box::new(self.layout(element, depth - 1)), count as usize),
+            CType::Array(element, count) if matches!(types.get(element), CType::Char { .. }) => {
+                Layout::Chars(count as usize)
+            }
+            CType::Array(element, count) if depth > 0 => {
+                Layout::Array(Box::new(self.layout(element, depth - 1)), count as usize)
+            }
             CType::Struct { .. } if depth > 0 => {
                 let member = |member: Member| types::Member {
                     layout: self.layout(member.ty, depth - 1),
@@ -163,7 +170,11 @@ impl Checker<'_> {
             if let CType::Struct { .. } | CType::Array(..) = types.get(id) {
                 let layout = Layout::Opaque(0);
                 let ty = Type::Memory(Rc::new(Memory { id, bytes: 0, layout }));
-                return Some(Expr { kind: ExprKind::Copy { address: Box::new(address), offset, bytes: 0, space }, ty, span });
+                return Some(Expr {
+                    kind: ExprKind::Copy { address: Box::new(address), offset, bytes: 0, space },
+                    ty,
+                    span,
+                });
             }
             self.error(Diagnostic::error("E0335", span, title, label));
             return None;
@@ -215,7 +226,9 @@ impl Checker<'_> {
                 let (found, field) = self.find_member(memory.id, member, object.span)?;
                 match object.kind {
                     // Only the member is read, not the whole of it.
-                    ExprKind::Copy { address, offset, space, .. } => self.read_member(*address, offset, &found, field, space, span),
+                    ExprKind::Copy { address, offset, space, .. } => {
+                        self.read_member(*address, offset, &found, field, space, span)
+                    }
                     _ => {
                         let ty = self.type_of(found.ty, Space::Kernel)?;
                         Some(Self::part(object, field, ty, span))
@@ -227,7 +240,8 @@ impl Checker<'_> {
                 let Some(index) = index else {
                     let names = parts.iter().filter_map(|part| part.name.as_deref()).collect::<Vec<_>>();
                     let title = format!("there is no field `{}`", member.text);
-                    let error = Diagnostic::error("E0326", member.span, title, "").suggest(&member.text, names.iter().copied());
+                    let error =
+                        Diagnostic::error("E0326", member.span, title, "").suggest(&member.text, names.iter().copied());
                     self.error(error.also(object.span, format!("this is {}", object.ty.describe())));
                     return None;
                 };
@@ -241,7 +255,11 @@ impl Checker<'_> {
             ty => {
                 let error = Diagnostic::error("E0326", member.span, format!("{} has no fields", ty.describe()), "");
                 let error = error.also(object.span, format!("this is {}", ty.describe()));
-                self.error(if ty.is_number() { error.help("cast it: `((struct NAME *)address)->member`") } else { error });
+                self.error(if ty.is_number() {
+                    error.help("cast it: `((struct NAME *)address)->member`")
+                } else {
+                    error
+                });
                 None
             }
         }
@@ -270,7 +288,15 @@ impl Checker<'_> {
         Some((found, field))
     }
 
-    fn read_member(&mut self, address: Expr, base: u32, member: &Member, field: Field, space: Space, span: Span) -> Option<Expr> {
+    fn read_member(
+        &mut self,
+        address: Expr,
+        base: u32,
+        member: &Member,
+        field: Field,
+        space: Space,
+        span: Span,
+    ) -> Option<Expr> {
         if member.bits.is_none() {
             return self.read(address, base + field.offset, member.ty, space, span);
         }
@@ -356,7 +382,9 @@ impl Checker<'_> {
                 let ty = Type::Int { bits: 8, signed: true };
                 match object.kind {
                     // In memory, any byte of it can be named.
-                    ExprKind::Str { ref address, .. } if matches!(address.ty, Type::Pointer { .. } | Type::Int { .. }) => {
+                    ExprKind::Str { ref address, .. }
+                        if matches!(address.ty, Type::Pointer { .. } | Type::Int { .. }) =>
+                    {
                         let space = match address.ty {
                             Type::Pointer { space, .. } => space,
                             _ => self.default_space(),
@@ -393,7 +421,11 @@ impl Checker<'_> {
         if count > MOST_CHOICES {
             let title = format!("an index of {count} elements must be known when the script is compiled");
             let error = Diagnostic::error("E0361", index.span, title, "known only when the script runs");
-            self.error(error.help(format!("of up to {MOST_CHOICES} elements, and of what a pointer points to, any can be taken")));
+            self.error(
+                error.help(format!(
+                    "of up to {MOST_CHOICES} elements, and of what a pointer points to, any can be taken"
+                )),
+            );
             return None;
         }
         let mut before = Vec::new();
@@ -466,7 +498,12 @@ impl Checker<'_> {
             _ => self.type_of(id, space),
         };
         let Some(wanted) = wanted else {
-            self.error(Diagnostic::error("E0336", span, format!("nothing can be cast to `{}`", types.describe(id)), ""));
+            self.error(Diagnostic::error(
+                "E0336",
+                span,
+                format!("nothing can be cast to `{}`", types.describe(id)),
+                "",
+            ));
             return None;
         };
         self.converted(value, &wanted).map(|value| Expr { span, ..value })
@@ -499,7 +536,12 @@ impl Checker<'_> {
             }
             (Type::Memory(memory), Type::Int { bits, signed }) if memory.bytes <= 8 => {
                 let (size, signed, bits) = (memory.bytes as u32, *signed, *bits);
-                let whole = Self::part(value, Field { offset: 0, size: size.next_power_of_two(), signed, bits: None }, Type::UNSIGNED, span);
+                let whole = Self::part(
+                    value,
+                    Field { offset: 0, size: size.next_power_of_two(), signed, bits: None },
+                    Type::UNSIGNED,
+                    span,
+                );
                 return Some(narrowed(whole, bits, signed));
             }
             (Type::Text { .. }, Type::Text { .. }) | (Type::Buffer { .. }, Type::Buffer { .. }) => true,
@@ -549,11 +591,7 @@ pub fn narrowed(value: Expr, bits: u8, signed: bool) -> Expr {
 }
 
 fn cut(number: u64, bits: u8, signed: bool) -> u64 {
-    if signed {
-        scope_common::arith::alu(Alu::Sext as u8, number, bits.into())
-    } else {
-        number & ((1 << bits) - 1)
-    }
+    if signed { scope_common::arith::alu(Alu::Sext as u8, number, bits.into()) } else { number & ((1 << bits) - 1) }
 }
 
 /// So many times a size.

@@ -71,8 +71,11 @@ impl Checker<'_> {
             _ => None,
         };
         let Some((address, offset, to, space)) = found else {
-            let error = Diagnostic::error("E0337", span, "this has no address", "it lies in no memory that a script can name");
-            self.error(error.help("`&` works on what is read through a pointer; maps and scratch variables have no address"));
+            let error =
+                Diagnostic::error("E0337", span, "this has no address", "it lies in no memory that a script can name");
+            self.error(
+                error.help("`&` works on what is read through a pointer; maps and scratch variables have no address"),
+            );
             return None;
         };
         let address = super::memory::offset_by(address, offset);
@@ -84,7 +87,13 @@ impl Checker<'_> {
         alu(Alu::Sub, int(0, Type::SIGNED, span), value, Type::SIGNED, span)
     }
 
-    pub(super) fn ternary(&mut self, condition: &ast::Expr, then: &ast::Expr, otherwise: &ast::Expr, span: Span) -> Option<Expr> {
+    pub(super) fn ternary(
+        &mut self,
+        condition: &ast::Expr,
+        then: &ast::Expr,
+        otherwise: &ast::Expr,
+        span: Span,
+    ) -> Option<Expr> {
         let condition = self.condition(condition);
         let (then, otherwise) = (self.expr(then), self.expr(otherwise));
         let (condition, then, otherwise) = (condition?, then?, otherwise?);
@@ -145,7 +154,8 @@ impl Checker<'_> {
     }
 
     fn mismatch(&mut self, operator: Binary, left: &Expr, right: &Expr, span: Span) {
-        let title = format!("`{}` can't be used on {} and {}", operator.symbol(), left.ty.describe(), right.ty.describe());
+        let title =
+            format!("`{}` can't be used on {} and {}", operator.symbol(), left.ty.describe(), right.ty.describe());
         let error = Diagnostic::error("E0331", span, title, "");
         let error = error.also(left.span, format!("this is {}", left.ty.describe()));
         let error = error.also(right.span, format!("this is {}", right.ty.describe()));
@@ -197,7 +207,9 @@ impl Checker<'_> {
 
     /// A comparison whose outcome the types alone decide.
     fn warn_of_constant(&mut self, operator: Binary, left: &Expr, right: &Expr, span: Span) {
-        let ((value, ExprKind::Int(number)) | (ExprKind::Int(number), value)) = (&left.kind, &right.kind) else { return };
+        let ((value, ExprKind::Int(number)) | (ExprKind::Int(number), value)) = (&left.kind, &right.kind) else {
+            return;
+        };
         let flipped = matches!(left.kind, ExprKind::Int(_));
         if matches!(value, ExprKind::Int(_)) {
             return;

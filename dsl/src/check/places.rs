@@ -35,7 +35,9 @@ impl Checker<'_> {
     fn spread(&mut self, tuple: &Expr) -> Vec<Expr> {
         match (&tuple.kind, &tuple.ty) {
             (ExprKind::Tuple(values), _) => values.clone(),
-            (_, Type::Tuple(parts)) => (0..parts.len()).map(|index| Self::tuple_part(tuple.clone(), parts, index, tuple.span)).collect(),
+            (_, Type::Tuple(parts)) => {
+                (0..parts.len()).map(|index| Self::tuple_part(tuple.clone(), parts, index, tuple.span)).collect()
+            }
             _ => vec![tuple.clone()],
         }
     }
@@ -62,7 +64,9 @@ impl Checker<'_> {
             Some(value) => {
                 let title = format!("`{name}` is no number: it is {}", value.describe());
                 let error = Diagnostic::error("E0325", span, title, "it has no value of its own");
-                self.error(error.help(format!("print it whole: `print({name})`; `quantile({name}, 99)` gives a number of a histogram")));
+                self.error(error.help(format!(
+                    "print it whole: `print({name})`; `quantile({name}, 99)` gives a number of a histogram"
+                )));
                 return None;
             }
         };
@@ -88,7 +92,12 @@ impl Checker<'_> {
         let keys = match key {
             Some(key) if keys.is_empty() => std::slice::from_ref(key),
             Some(key) => {
-                self.error(Diagnostic::error("E0355", key.span, "the key is given twice", "expected `@name[key]`, or `@name, key`"));
+                self.error(Diagnostic::error(
+                    "E0355",
+                    key.span,
+                    "the key is given twice",
+                    "expected `@name[key]`, or `@name, key`",
+                ));
                 return None;
             }
             None => keys,
@@ -111,7 +120,8 @@ impl Checker<'_> {
     /// `find(@m, key, $variable)`.
     pub(super) fn find(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         let Ast::Var(variable) = &arguments[2].kind else {
-            let error = Diagnostic::error("E0352", arguments[2].span, "this can't be changed", "expected a scratch variable");
+            let error =
+                Diagnostic::error("E0352", arguments[2].span, "this can't be changed", "expected a scratch variable");
             self.error(error);
             return None;
         };
@@ -172,7 +182,12 @@ impl Checker<'_> {
             }
             ty => {
                 let label = format!("this is {}", ty.describe());
-                self.error(Diagnostic::error("E0318", value.span, "`len` counts the entries of a map or the frames of a stack", label));
+                self.error(Diagnostic::error(
+                    "E0318",
+                    value.span,
+                    "`len` counts the entries of a map or the frames of a stack",
+                    label,
+                ));
                 None
             }
         }
@@ -190,7 +205,12 @@ impl Checker<'_> {
     /// `quantile(@m[key], percent)`.
     pub(super) fn quantile(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         if !self.in_userspace() {
-            let error = Diagnostic::error("E0366", span, "`quantile` works in userspace clauses", "the parts of the histogram lie on every CPU");
+            let error = Diagnostic::error(
+                "E0366",
+                span,
+                "`quantile` works in userspace clauses",
+                "the parts of the histogram lie on every CPU",
+            );
             self.error(error.help("call it in an `interval` or `END` clause"));
             return None;
         }

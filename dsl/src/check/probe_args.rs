@@ -42,7 +42,12 @@ impl Checker<'_> {
                 self.set_field(first, exit, span)
             }
             _ => {
-                let error = Diagnostic::error("E0323", span, "`args` is known at probes only", "BEGIN, END and interval have none");
+                let error = Diagnostic::error(
+                    "E0323",
+                    span,
+                    "`args` is known at probes only",
+                    "BEGIN, END and interval have none",
+                );
                 self.error(error);
                 None
             }
@@ -53,13 +58,19 @@ impl Checker<'_> {
     pub(super) fn all_arguments(&mut self, span: Span) -> Option<Expr> {
         let names = match self.site() {
             Site::Tracepoint { fields, .. } => {
-                let readable = fields.iter().filter(|field| field.name != "__syscall_nr" && field.shape != Shape::Other);
+                let readable =
+                    fields.iter().filter(|field| field.name != "__syscall_nr" && field.shape != Shape::Other);
                 readable.map(|field| field.name.clone()).collect()
             }
             Site::RawSyscalls { exit: true, .. } => vec!["id".to_owned(), "ret".to_owned()],
             Site::RawSyscalls { .. } => vec!["id".to_owned(), "args".to_owned()],
             _ => {
-                let error = Diagnostic::error("E0321", span, "`args` has no value of its own here", "name a field: `args.field`");
+                let error = Diagnostic::error(
+                    "E0321",
+                    span,
+                    "`args` has no value of its own here",
+                    "name a field: `args.field`",
+                );
                 self.error(error);
                 return None;
             }
@@ -133,7 +144,10 @@ impl Checker<'_> {
     /// What a field's pointer points to, by its declaration.
     fn pointed_at(&self, declaration: &str) -> Option<TypeId> {
         let (target, _) = declaration.rsplit_once('*')?;
-        let words = target.split_whitespace().filter(|word| !matches!(*word, "const" | "volatile" | "__user")).collect::<Vec<_>>();
+        let words = target
+            .split_whitespace()
+            .filter(|word| !matches!(*word, "const" | "volatile" | "__user"))
+            .collect::<Vec<_>>();
         let types = self.given.types;
         match words.as_slice() {
             ["struct", name] => types.named(Tag::Struct, name),
@@ -200,7 +214,11 @@ impl Checker<'_> {
             // In the record any place can be read like memory; a system call's arguments lie apart.
             let (offset, size, signed) = place?;
             let id = self.given.types.int(size, signed);
-            let address = Expr { kind: ExprKind::Access(Access::Address(offset)), ty: Type::pointer(Some(id), Space::Kernel), span };
+            let address = Expr {
+                kind: ExprKind::Access(Access::Address(offset)),
+                ty: Type::pointer(Some(id), Space::Kernel),
+                span,
+            };
             let address = self.pointer_sum(address, value, false, span);
             return Some(self.read(address, 0, id, Space::Kernel, span));
         };
@@ -212,14 +230,17 @@ impl Checker<'_> {
         let index = known as u32;
         let (access, size, signed) = match place {
             None => (Access::SyscallArgument { index, size: 8, signed: false }, 8, false),
-            Some((offset, size, signed)) => (Access::Number { offset: offset + index * size, size, signed }, size, signed),
+            Some((offset, size, signed)) => {
+                (Access::Number { offset: offset + index * size, size, signed }, size, signed)
+            }
         };
         let ty = Type::Int { bits: size as u8 * 8, signed };
         Some(Some(Expr { kind: ExprKind::Access(access), ty, span }))
     }
 
     fn unknown_field(&mut self, member: &Name, fields: &[Field]) -> Option<Expr> {
-        let names = fields.iter().map(|field| field.name.as_str()).filter(|name| *name != "__syscall_nr").collect::<Vec<_>>();
+        let names =
+            fields.iter().map(|field| field.name.as_str()).filter(|name| *name != "__syscall_nr").collect::<Vec<_>>();
         self.no_such_field(member, &names)
     }
 
@@ -239,7 +260,9 @@ impl Checker<'_> {
     fn probe_name(&self) -> String {
         match self.site() {
             Site::Tracepoint { category, name, .. } => format!("`{category}:{name}`"),
-            Site::RawSyscalls { exit, .. } => format!("`raw_syscalls:{}`", if *exit { "sys_exit" } else { "sys_enter" }),
+            Site::RawSyscalls { exit, .. } => {
+                format!("`raw_syscalls:{}`", if *exit { "sys_exit" } else { "sys_enter" })
+            }
             _ => "the probe".to_owned(),
         }
     }

@@ -44,7 +44,9 @@ impl Checker<'_> {
                 }
             }
             StatementKind::While { condition, body } => out.extend(self.while_loop(condition, body, statement.span)),
-            StatementKind::For { variable, from, to, body } => self.for_loop(variable, from, to, body, statement.span, out),
+            StatementKind::For { variable, from, to, body } => {
+                self.for_loop(variable, from, to, body, statement.span, out)
+            }
             StatementKind::Each { variable, map, body } => out.extend(self.each(variable, map, body, statement.span)),
             StatementKind::Unroll { count, body } => self.unroll(count, body, statement.span, out),
             StatementKind::Block(body) => out.extend(self.block(body)),
@@ -90,8 +92,15 @@ impl Checker<'_> {
             }
             _ => {
                 if self.expr(expr).is_some() {
-                    let error = Diagnostic::error("E0306", expr.span, "this statement does nothing", "a value that nobody uses");
-                    self.error(error.help("assign it (`@name = ...`), print it (`print(...)`), or drop it (`_ = ...`)"));
+                    let error = Diagnostic::error(
+                        "E0306",
+                        expr.span,
+                        "this statement does nothing",
+                        "a value that nobody uses",
+                    );
+                    self.error(
+                        error.help("assign it (`@name = ...`), print it (`print(...)`), or drop it (`_ = ...`)"),
+                    );
                 }
             }
         }
@@ -108,7 +117,12 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn assign(&mut self, target: &ast::Expr, operator: Option<Binary>, value: &ast::Expr) -> Option<Statement> {
+    pub(super) fn assign(
+        &mut self,
+        target: &ast::Expr,
+        operator: Option<Binary>,
+        value: &ast::Expr,
+    ) -> Option<Statement> {
         match &target.kind {
             Ast::Var(name) => {
                 let value = match operator {
@@ -123,9 +137,9 @@ impl Checker<'_> {
             }
             Ast::Map(name, keys) => {
                 let aggregation = match &value.kind {
-                    Ast::Call(function, arguments) => {
-                        Row::named(&function.text).filter(|row| row.role == Role::Aggregation).map(|row| (row, arguments))
-                    }
+                    Ast::Call(function, arguments) => Row::named(&function.text)
+                        .filter(|row| row.role == Role::Aggregation)
+                        .map(|row| (row, arguments)),
                     _ => None,
                 };
                 let place = self.place(name, keys, target.span)?;
@@ -133,15 +147,27 @@ impl Checker<'_> {
                     (Some((row, arguments)), None) => self.aggregate(row, place, arguments, value.span),
                     (Some((row, _)), Some(_)) => {
                         let title = format!("`{}` can only be assigned", row.name);
-                        self.error(Diagnostic::error("E0307", value.span, title, format!("expected `{}`", row.signature)));
+                        self.error(Diagnostic::error(
+                            "E0307",
+                            value.span,
+                            title,
+                            format!("expected `{}`", row.signature),
+                        ));
                         None
                     }
-                    (None, Some(Binary::Add | Binary::Sub)) => self.add(place, operator == Some(Binary::Sub), value, target.span),
+                    (None, Some(Binary::Add | Binary::Sub)) => {
+                        self.add(place, operator == Some(Binary::Sub), value, target.span)
+                    }
                     (None, _) => self.set_map(place, target, operator, value),
                 }
             }
             _ => {
-                self.error(Diagnostic::error("E0352", target.span, "this can't be changed", "expected a map or a scratch variable"));
+                self.error(Diagnostic::error(
+                    "E0352",
+                    target.span,
+                    "this can't be changed",
+                    "expected a map or a scratch variable",
+                ));
                 None
             }
         }
@@ -209,7 +235,10 @@ impl Checker<'_> {
                     ExprKind::Delete(_) | ExprKind::After(..) => out.push(Statement::Evaluate(value)),
                     _ => {
                         let title = format!("`{}` alone does nothing", row.name);
-                        self.error(Diagnostic::error("E0306", span, title, "a value that nobody uses").help("print it: `print(...)`"));
+                        self.error(
+                            Diagnostic::error("E0306", span, title, "a value that nobody uses")
+                                .help("print it: `print(...)`"),
+                        );
                     }
                 }
             }

@@ -106,9 +106,16 @@ impl Checker<'_> {
                 };
                 (len, max)
             }
-            (None, Some(bytes)) if (1..=MAX_STRING).contains(&bytes) => (int(bytes as u64, Type::UNSIGNED, span), bytes),
+            (None, Some(bytes)) if (1..=MAX_STRING).contains(&bytes) => {
+                (int(bytes as u64, Type::UNSIGNED, span), bytes)
+            }
             _ => {
-                let error = Diagnostic::error("E0311", span, "`buf` needs to know how many bytes", "expected `buf(pointer, n)`");
+                let error = Diagnostic::error(
+                    "E0311",
+                    span,
+                    "`buf` needs to know how many bytes",
+                    "expected `buf(pointer, n)`",
+                );
                 self.error(error);
                 return None;
             }
@@ -159,7 +166,8 @@ impl Checker<'_> {
         if !texts {
             return Some(order);
         }
-        let differ = super::operators::alu(scope_common::arith::Alu::Ne, order, int(0, Type::SIGNED, span), Type::SIGNED, span);
+        let differ =
+            super::operators::alu(scope_common::arith::Alu::Ne, order, int(0, Type::SIGNED, span), Type::SIGNED, span);
         Some(differ)
     }
 
@@ -171,7 +179,10 @@ impl Checker<'_> {
         if part.ty.size() > LONGEST + 8 {
             let title = "the text to look for is too long";
             let label = format!("it has up to {} bytes; the limit is {LONGEST}", part.ty.size() - 1);
-            self.error(Diagnostic::error("E0364", part.span, title, label).help(format!("`str(pointer, {LONGEST})` reads a shorter one")));
+            self.error(
+                Diagnostic::error("E0364", part.span, title, label)
+                    .help(format!("`str(pointer, {LONGEST})` reads a shorter one")),
+            );
             return None;
         }
         Some(Expr { kind: ExprKind::Search(Box::new(text), Box::new(part)), ty: Type::SIGNED, span })

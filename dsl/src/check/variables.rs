@@ -92,7 +92,12 @@ impl Checker<'_> {
             if self.clause.scopes.broken.contains(name) {
                 return None;
             }
-            let error = Diagnostic::error("E0324", span, format!("`{name}` has no value here"), "not assigned before in this clause");
+            let error = Diagnostic::error(
+                "E0324",
+                span,
+                format!("`{name}` has no value here"),
+                "not assigned before in this clause",
+            );
             let names = self.clause.scopes.open.iter().flat_map(HashMap::keys).map(String::as_str).collect::<Vec<_>>();
             let error = error.suggest(name, names);
             self.error(error.help(
@@ -117,7 +122,8 @@ impl Checker<'_> {
     pub(super) fn set_variable(&mut self, name: &str, value: Expr, span: Span) -> Option<Statement> {
         let known = self.clause.scopes.find(name);
         if let Some(Known { given_by_loop: Some(given), .. }) = known {
-            let error = Diagnostic::error("E0333", span, format!("`{name}` belongs to its loop"), "it can't be assigned");
+            let error =
+                Diagnostic::error("E0333", span, format!("`{name}` belongs to its loop"), "it can't be assigned");
             self.error(error.also(given, "the loop gives it its values").help("use a second variable"));
             return None;
         }
@@ -134,7 +140,12 @@ impl Checker<'_> {
     }
 
     /// `let $name: type = value`.
-    pub(super) fn let_variable(&mut self, name: &Name, ty: Option<&ast::TypeRef>, value: Option<&ast::Expr>) -> Option<Statement> {
+    pub(super) fn let_variable(
+        &mut self,
+        name: &Name,
+        ty: Option<&ast::TypeRef>,
+        value: Option<&ast::Expr>,
+    ) -> Option<Statement> {
         // Both are checked before the first failure counts, so that each error is reported.
         let value = value.map(|value| self.expr(value));
         let declared = ty.map(|ty| self.declared_type(ty));

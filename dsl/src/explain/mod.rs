@@ -62,7 +62,8 @@ pub fn find(code: &str) -> Result<&'static Entry, Option<&'static str>> {
         return Ok(found);
     }
     let digits = wanted.trim_start_matches(|char: char| !char.is_ascii_digit());
-    let same = entries().map(|entry| entry.code).find(|code| !digits.is_empty() && code.ends_with(&format!("{digits:0>4}")));
+    let same =
+        entries().map(|entry| entry.code).find(|code| !digits.is_empty() && code.ends_with(&format!("{digits:0>4}")));
     Err(same.or_else(|| nearest(&wanted, entries().map(|entry| entry.code))))
 }
 

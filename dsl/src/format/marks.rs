@@ -75,7 +75,9 @@ impl Marker<'_> {
         match rule {
             Rule::script => children.iter().for_each(|item| self.item(item)),
             Rule::block => self.block(&children, parent),
-            Rule::config => children.iter().filter(|child| child.as_rule() == Rule::setting).for_each(|child| self.end(child, true)),
+            Rule::config => {
+                children.iter().filter(|child| child.as_rule() == Rule::setting).for_each(|child| self.end(child, true))
+            }
             Rule::members => children.iter().for_each(|child| self.end(child, true)),
             _ => {}
         }
@@ -110,7 +112,8 @@ impl Marker<'_> {
     /// The brackets and commas that lines end with.
     fn signs(&mut self) {
         for number in 0..self.tokens.len() {
-            let lines = matches!(self.tokens[number].owner, Rule::block | Rule::members | Rule::config | Rule::enumeration);
+            let lines =
+                matches!(self.tokens[number].owner, Rule::block | Rule::members | Rule::config | Rule::enumeration);
             if lines && self.is(number, "{") {
                 self.marks.opens.insert(number);
             } else if lines && self.is(number, "}") {

@@ -51,11 +51,16 @@ impl Pair<'_> {
         let signs = self.left.kind == Kind::Sign;
         match before {
             // Operators in front of their operand, and stars in front of a name.
-            Rule::prefix | Rule::minus | Rule::stars | Rule::some_stars | Rule::range | Rule::member if signs => return false,
+            Rule::prefix | Rule::minus | Rule::stars | Rule::some_stars | Rule::range | Rule::member if signs => {
+                return false;
+            }
             _ => {}
         }
         // Behind the last name of a path: `a.b` in offsetof and container_of.
-        if (left == "." || right == ".") && (matches!(before, Rule::offsetof | Rule::container_of) || matches!(behind, Rule::offsetof | Rule::container_of)) {
+        if (left == "." || right == ".")
+            && (matches!(before, Rule::offsetof | Rule::container_of)
+                || matches!(behind, Rule::offsetof | Rule::container_of))
+        {
             return false;
         }
         !matches!(behind, Rule::postfix | Rule::member | Rule::range if self.right.kind == Kind::Sign)
@@ -71,7 +76,11 @@ impl Pair<'_> {
         let (Some(last), Some(first)) = (left.chars().last(), right.chars().next()) else { return false };
         let named = |char: char| char.is_ascii_alphanumeric() || char == '_';
         match (last, first) {
-            ('/', '/' | '*' | '=') | ('+', '+' | '=') | ('-', '-' | '=' | '>') | ('&', '&' | '=') | ('|', '|' | '=') => true,
+            ('/', '/' | '*' | '=')
+            | ('+', '+' | '=')
+            | ('-', '-' | '=' | '>')
+            | ('&', '&' | '=')
+            | ('|', '|' | '=') => true,
             ('<', '<' | '=') | ('>', '>' | '=') | ('=' | '!' | '*' | '%' | '^', '=') | ('.', '.') => true,
             ('@' | '$', char) => named(char),
             (left, right) => named(left) && named(right),
@@ -83,6 +92,12 @@ impl Pair<'_> {
 fn takes_arguments(rule: Rule) -> bool {
     matches!(
         rule,
-        Rule::call | Rule::sizeof | Rule::offsetof | Rule::container_of | Rule::type_of | Rule::declaration | Rule::macro_definition
+        Rule::call
+            | Rule::sizeof
+            | Rule::offsetof
+            | Rule::container_of
+            | Rule::type_of
+            | Rule::declaration
+            | Rule::macro_definition
     )
 }

@@ -8,10 +8,7 @@ fn formatted(text: &str) -> String {
 
 #[test]
 fn statements_stand_on_lines_of_their_own() {
-    assert_eq!(
-        formatted("BEGIN{@x=1;;@y[ 1,2 ]=-@x+ ++@z}"),
-        "BEGIN {\n    @x = 1;\n    @y[1, 2] = -@x + ++@z;\n}\n"
-    );
+    assert_eq!(formatted("BEGIN{@x=1;;@y[ 1,2 ]=-@x+ ++@z}"), "BEGIN {\n    @x = 1;\n    @y[1, 2] = -@x + ++@z;\n}\n");
     assert_eq!(
         formatted("p /a&&b/ { if(a){b();}else if (c) {d()} else{} }"),
         "p /a && b/ {\n    if (a) {\n        b();\n    } else if (c) {\n        d();\n    } else {}\n}\n"
@@ -20,7 +17,10 @@ fn statements_stand_on_lines_of_their_own() {
 
 #[test]
 fn angles_stay_angles() {
-    assert_eq!(formatted("p < if ((a > b)) < @=count()> >"), "p <\n    if ((a > b)) <\n        @ = count();\n    >\n>\n");
+    assert_eq!(
+        formatted("p < if ((a > b)) < @=count()> >"),
+        "p <\n    if ((a > b)) <\n        @ = count();\n    >\n>\n"
+    );
     assert_eq!(formatted("p<>"), "p <>\n");
 }
 
@@ -47,7 +47,10 @@ fn what_stands_beside_clauses() {
 
 #[test]
 fn values_of_blocks_keep_their_last_expression_bare() {
-    assert_eq!(formatted("p { @x = 1 + { $y = 1; $y } }"), "p {\n    @x = 1 + {\n        $y = 1;\n        $y\n    };\n}\n");
+    assert_eq!(
+        formatted("p { @x = 1 + { $y = 1; $y } }"),
+        "p {\n    @x = 1 + {\n        $y = 1;\n        $y\n    };\n}\n"
+    );
     assert_eq!(formatted("p { { a() }; -1; }"), "p {\n    {\n        a();\n    };\n    -1;\n}\n");
 }
 
@@ -60,7 +63,10 @@ fn long_lines_are_broken_behind_commas() {
 
 #[test]
 fn signs_that_would_merge_are_kept_apart() {
-    assert_eq!(formatted("p / *a == - -b/ { @x = a / *b & &c - --$d; }"), "p / *a == - -b/ {\n    @x = a / *b & &c - --$d;\n}\n");
+    assert_eq!(
+        formatted("p / *a == - -b/ { @x = a / *b & &c - --$d; }"),
+        "p / *a == - -b/ {\n    @x = a / *b & &c - --$d;\n}\n"
+    );
 }
 
 #[test]
@@ -83,10 +89,68 @@ fn what_can_not_be_parsed_is_refused() {
 #[test]
 fn soup_survives() {
     let pieces = [
-        "p", "{", "}", "<", ">", "(", ")", "[", "]", ";", ",", "@a", "$b", "1", "\"s\"", "if", "else", "while", "for", "+", "-", "*", "/",
-        "==", "->", ".", "..", "?", ":", "++", "--", "!", "&", "=", "+=", "// c\n", "/* d */", "\n", "\n\n", "f", "count", "emit", "let",
-        "int", "struct", "(int *)", "return", "unroll", "macro", "fn", "config", "enum", "#define X 1\n", "p { ", " }", "p < ", "; }", "@a = ",
-        "if (1) { ", "($i : 0..3)", "break", "/ 1 /",
+        "p",
+        "{",
+        "}",
+        "<",
+        ">",
+        "(",
+        ")",
+        "[",
+        "]",
+        ";",
+        ",",
+        "@a",
+        "$b",
+        "1",
+        "\"s\"",
+        "if",
+        "else",
+        "while",
+        "for",
+        "+",
+        "-",
+        "*",
+        "/",
+        "==",
+        "->",
+        ".",
+        "..",
+        "?",
+        ":",
+        "++",
+        "--",
+        "!",
+        "&",
+        "=",
+        "+=",
+        "// c\n",
+        "/* d */",
+        "\n",
+        "\n\n",
+        "f",
+        "count",
+        "emit",
+        "let",
+        "int",
+        "struct",
+        "(int *)",
+        "return",
+        "unroll",
+        "macro",
+        "fn",
+        "config",
+        "enum",
+        "#define X 1\n",
+        "p { ",
+        " }",
+        "p < ",
+        "; }",
+        "@a = ",
+        "if (1) { ",
+        "($i : 0..3)",
+        "break",
+        "/ 1 /",
     ];
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |bound: usize| {

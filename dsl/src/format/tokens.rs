@@ -41,8 +41,8 @@ impl Token {
 
 /// The signs of more than one character, the longest first.
 const SIGNS: [&str; 24] = [
-    "<<=", ">>=", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "++", "--", "->", "..",
-    "$#", "::",
+    "<<=", ">>=", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "++",
+    "--", "->", "..", "$#", "::",
 ];
 
 /// Cuts a text, with braces for angles, into tokens.
@@ -98,7 +98,9 @@ fn token(rest: &str, first: char) -> (usize, Kind) {
     if first == '"' {
         return (string(rest), Kind::Word);
     }
-    let name = |from: usize| from + rest[from..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    let name = |from: usize| {
+        from + rest[from..].bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count()
+    };
     if first.is_ascii_alphanumeric() || first == '_' {
         return (name(0), Kind::Word);
     }

@@ -74,7 +74,9 @@ impl Lowerer<'_> {
                 self.pad(off, 16, size);
             }
             ExprKind::Variable(number) => {
-                let Variable::Area(from, have) = self.variables[*number].clone() else { unreachable!("a word is no area") };
+                let Variable::Area(from, have) = self.variables[*number].clone() else {
+                    unreachable!("a word is no area")
+                };
                 self.copy_as(from, &have, off, ty);
             }
             ExprKind::Map(place) => {

@@ -139,7 +139,8 @@ impl Builder {
     pub fn constant(&mut self, bytes: &[u8]) -> u32 {
         let len = bytes.len().next_multiple_of(8);
         let same = (0..self.data.len().saturating_sub(len - 1)).step_by(8).find(|at| {
-            self.data[*at..*at + bytes.len()] == *bytes && self.data[*at + bytes.len()..*at + len].iter().all(|byte| *byte == 0)
+            self.data[*at..*at + bytes.len()] == *bytes
+                && self.data[*at + bytes.len()..*at + len].iter().all(|byte| *byte == 0)
         });
         let at = same.unwrap_or(self.data.len());
         if same.is_none() {
@@ -213,7 +214,9 @@ impl Builder {
             let to_end = self.ops[target as usize].code() == Code::End as u8;
             let op = &mut self.ops[at];
             match op.code() {
-                code if code == Code::Open as u8 || code == Code::Find as u8 || code == Code::Next as u8 => op.imm |= target,
+                code if code == Code::Open as u8 || code == Code::Find as u8 || code == Code::Next as u8 => {
+                    op.imm |= target
+                }
                 // To end at once is cheaper than to go and find the end.
                 code if code == Code::JumpIf as u8 && to_end => op.word |= u64::from(Op::TO_END) << 32,
                 _ => op.word |= target << 32,

@@ -75,8 +75,12 @@ impl Lowerer<'_> {
         /// Up to so many bytes of a literal, its words are compared one by one: cheaper than to lay it first.
         const SHORT: usize = 32;
         match (&left.kind, &right.kind) {
-            (ExprKind::Text(literal), _) if literal.len() < SHORT => self.branch_unless_literal(right, literal, label, first),
-            (_, ExprKind::Text(literal)) if literal.len() < SHORT => self.branch_unless_literal(left, literal, label, first),
+            (ExprKind::Text(literal), _) if literal.len() < SHORT => {
+                self.branch_unless_literal(right, literal, label, first)
+            }
+            (_, ExprKind::Text(literal)) if literal.len() < SHORT => {
+                self.branch_unless_literal(left, literal, label, first)
+            }
             _ => {
                 self.compare(left, right, None, first);
                 self.builder.jump_if(Alu::Ne, first, Operand::Imm(0), label);

@@ -162,13 +162,15 @@ impl Lowerer<'_> {
 
     fn aggregate(&mut self, place: &Place, value: Option<&Expr>) {
         let (map, base) = (place.map, self.base);
-        let Value::Gathered { kind, signed } = self.maps[map].value else {
-            unreachable!("a plain value is assigned")
-        };
+        let Value::Gathered { kind, signed } = self.maps[map].value else { unreachable!("a plain value is assigned") };
         let value = value.map_or(Operand::Imm(1), |value| self.operand(value, base));
         let in_register = matches!(
             kind,
-            Aggregation::Min | Aggregation::Max | Aggregation::Stats | Aggregation::Lhist { .. } | Aggregation::Tseries { .. }
+            Aggregation::Min
+                | Aggregation::Max
+                | Aggregation::Stats
+                | Aggregation::Lhist { .. }
+                | Aggregation::Tseries { .. }
         );
         if in_register {
             self.builder.alu(Alu::Mov, base, Op::NONE, value);
@@ -280,7 +282,8 @@ impl Lowerer<'_> {
         let fixed = |value: &Expr| if is_apart(value) { 8 } else { value.ty.size() };
         let fixed_len = HEADER + values.iter().map(fixed).sum::<usize>();
         // A type's size is that of an area with a byte to spare.
-        let texts = values.iter().filter(|value| is_apart(value)).map(|value| text_room(value.ty.size())).sum::<usize>();
+        let texts =
+            values.iter().filter(|value| is_apart(value)).map(|value| text_room(value.ty.size())).sum::<usize>();
         let in_scratch = values.iter().any(Self::needs_scratch);
         let record = self.builder.keep(fixed_len + texts, in_scratch);
         self.builder.store_imm(record, action as u64);

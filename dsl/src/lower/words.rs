@@ -79,7 +79,11 @@ impl Lowerer<'_> {
                 self.within(dst, statements);
                 self.word(value, dst);
             }
-            ExprKind::Text(_) | ExprKind::Str { .. } | ExprKind::Buf { .. } | ExprKind::Copy { .. } | ExprKind::Stack => {
+            ExprKind::Text(_)
+            | ExprKind::Str { .. }
+            | ExprKind::Buf { .. }
+            | ExprKind::Copy { .. }
+            | ExprKind::Stack => {
                 unreachable!("an area is no word: {expr:?}")
             }
             ExprKind::Tuple(_) => {
@@ -96,7 +100,9 @@ impl Lowerer<'_> {
     pub(super) fn operand(&mut self, expr: &Expr, scratch: u8) -> Operand {
         match &expr.kind {
             ExprKind::Int(value) => Operand::Imm(*value),
-            ExprKind::Builtin(builtin) if direct(*builtin).is_some() => Operand::Builtin(direct(*builtin).expect("just asked")),
+            ExprKind::Builtin(builtin) if direct(*builtin).is_some() => {
+                Operand::Builtin(direct(*builtin).expect("just asked"))
+            }
             ExprKind::As(inner) => self.operand(inner, scratch),
             ExprKind::Variable(number) if matches!(self.variables[*number], Variable::Register(_)) => {
                 let Variable::Register(register) = self.variables[*number] else { unreachable!() };

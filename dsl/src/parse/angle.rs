@@ -9,7 +9,8 @@ use super::brackets::skip;
 /// Gives the text with braces in place of the angle brackets that open and close blocks.
 #[must_use]
 pub fn to_braces(text: &str) -> String {
-    let mut scanner = Scanner { text, bytes: text.as_bytes(), at: 0, open: Vec::new(), due: Due::Nothing, replaced: Vec::new() };
+    let mut scanner =
+        Scanner { text, bytes: text.as_bytes(), at: 0, open: Vec::new(), due: Due::Nothing, replaced: Vec::new() };
     while scanner.at < text.len() {
         if scanner.open.is_empty() { scanner.outside() } else { scanner.inside() }
     }
@@ -158,7 +159,11 @@ impl Scanner<'_> {
             }
             _ => {
                 let word = self.word();
-                let len = if word.is_empty() { self.text[self.at..].chars().next().map_or(1, char::len_utf8) } else { word.len() };
+                let len = if word.is_empty() {
+                    self.text[self.at..].chars().next().map_or(1, char::len_utf8)
+                } else {
+                    word.len()
+                };
                 self.due = match word {
                     "if" | "while" | "for" | "unroll" => Due::Head,
                     "else" => Due::Block,
@@ -208,7 +213,10 @@ mod tests {
             ("p /a < b/ < a < b >", "p /a < b/ { a < b }"),
             ("p /a / 2 < 1/ // why <\n < b >", "p /a / 2 < 1/ // why <\n { b }"),
             ("u:/bin/a:f /x > 1/ <>", "u:/bin/a:f /x > 1/ {}"),
-            ("p { if (a) < b; > while (c) < d; > $x = (e) < f; }", "p { if (a) { b; } while (c) { d; } $x = (e) < f; }"),
+            (
+                "p { if (a) < b; > while (c) < d; > $x = (e) < f; }",
+                "p { if (a) { b; } while (c) { d; } $x = (e) < f; }",
+            ),
             ("fn f(n) { if (n) < '}' { `}<` } } p < \"<\" >", "fn f(n) { if (n) < '}' { `}<` } } p { \"<\" }"),
             ("#define A (1<2)\np < é >", "#define A (1<2)\np { é }"),
             ("p < <", "p { <"),

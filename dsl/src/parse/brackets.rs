@@ -61,7 +61,8 @@ pub fn unbalanced(text: &str, braces: &str) -> Option<Diagnostic> {
         }
     }
     let (start, opener) = open.pop()?;
-    let title = if opener == b'{' { "this block is not closed".to_owned() } else { "this bracket is not closed".to_owned() };
+    let title =
+        if opener == b'{' { "this block is not closed".to_owned() } else { "this bracket is not closed".to_owned() };
     let label = format!("the script ends before its `{}`", written_closer(text, start, opener));
     Some(Diagnostic::error("E0106", Span::new(start, start + 1), title, label))
 }
@@ -75,7 +76,8 @@ pub fn semicolon(text: &str, from: usize, to: usize) -> bool {
 pub fn token_at(text: &str, at: usize) -> Span {
     let rest = &text[at..];
     let sign = usize::from(rest.starts_with(['@', '$']));
-    let word = rest[sign..].find(|char: char| !(char.is_alphanumeric() || char == '_')).map_or(rest.len(), |word| sign + word);
+    let word =
+        rest[sign..].find(|char: char| !(char.is_alphanumeric() || char == '_')).map_or(rest.len(), |word| sign + word);
     let len = if word > sign { word } else { rest.chars().next().map_or(0, char::len_utf8) };
     Span::new(at, at + len)
 }
@@ -125,7 +127,8 @@ fn significant(text: &str) -> impl Iterator<Item = (usize, u8)> + '_ {
 /// The end of the string or comment that starts at a place; the text's end if it is not closed.
 pub fn skip(text: &str, at: usize) -> Option<usize> {
     let rest = &text.as_bytes()[at..];
-    let find = |from: usize, end: &str| text[at + from..].find(end).map_or(text.len(), |found| at + from + found + end.len());
+    let find =
+        |from: usize, end: &str| text[at + from..].find(end).map_or(text.len(), |found| at + from + found + end.len());
     match rest {
         [b'/', b'/', ..] => Some(find(2, "\n")),
         [b'/', b'*', ..] => Some(find(2, "*/")),

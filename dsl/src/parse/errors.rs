@@ -52,14 +52,31 @@ fn expectations(rules: &[Rule]) -> Vec<&'static str> {
             Rule::predicate => "a /predicate/",
             Rule::function_body => "the function's body",
             Rule::expr | Rule::term | Rule::prefix | Rule::cast | Rule::range => "an expression",
-            Rule::number | Rule::string | Rule::map | Rule::variable | Rule::call | Rule::identifier | Rule::parameter => "a value",
+            Rule::number
+            | Rule::string
+            | Rule::map
+            | Rule::variable
+            | Rule::call
+            | Rule::identifier
+            | Rule::parameter => "a value",
             Rule::sizeof | Rule::offsetof | Rule::container_of | Rule::record | Rule::parentheses => "a value",
-            Rule::type_name | Rule::tag_type | Rule::known_type | Rule::any_type | Rule::pointer_type | Rule::type_of => "a type",
+            Rule::type_name
+            | Rule::tag_type
+            | Rule::known_type
+            | Rule::any_type
+            | Rule::pointer_type
+            | Rule::type_of => "a type",
             Rule::type_words | Rule::base_word | Rule::inline_aggregate => "a type",
             Rule::if_statement | Rule::while_statement | Rule::for_statement | Rule::unroll_statement => continue,
             Rule::emit_statement | Rule::assignment | Rule::let_statement | Rule::return_statement => "a statement",
             Rule::loop_exit | Rule::discard => "a statement",
-            Rule::postfix | Rule::member | Rule::index | Rule::comma | Rule::stars | Rule::some_stars | Rule::extent => continue,
+            Rule::postfix
+            | Rule::member
+            | Rule::index
+            | Rule::comma
+            | Rule::stars
+            | Rule::some_stars
+            | Rule::extent => continue,
             Rule::assign_op | Rule::let_value => "`=`",
             Rule::emit_field | Rule::emit_more | Rule::record_field | Rule::member_line => "a field",
             Rule::map_name => "a map",
@@ -87,7 +104,9 @@ fn advice(text: &str, braces: &str, at: usize, expected: &[&str]) -> Option<&'st
     let before = text[..at].trim_end();
     let line = before.rsplit(['\n', ';', '{', '}']).next().unwrap_or_default().trim_start();
     if line.starts_with("for") && line.contains('$') {
-        return Some("a `for` counts through a range, `for ($i : 0..10) { ... }`, or goes through a map, `for ($kv : @m) { ... }`");
+        return Some(
+            "a `for` counts through a range, `for ($i : 0..10) { ... }`, or goes through a map, `for ($kv : @m) { ... }`",
+        );
     }
     if rest.starts_with('=') && !rest.starts_with("==") {
         return Some("only a map (`@name`) or a scratch variable (`$name`) can be assigned; `==` compares");
@@ -108,7 +127,9 @@ fn advice(text: &str, braces: &str, at: usize, expected: &[&str]) -> Option<&'st
     }
     // Outside all blocks, behind one that a `>` closed: perhaps earlier than it was meant.
     let closed = before.rfind('>').filter(|end| !before[..*end].ends_with('-'));
-    if brackets::outside_braces(text, at) && closed.is_some_and(|end| !before[end..].contains(['{', '}']) && before.contains('<')) {
+    if brackets::outside_braces(text, at)
+        && closed.is_some_and(|end| !before[end..].contains(['{', '}']) && before.contains('<'))
+    {
         return Some("in a `<` block a bare `>` closes the block: put a greater-than in parentheses, `(a > b)`");
     }
     None

@@ -211,7 +211,13 @@ impl Builder<'_> {
         let path = parts.map(|member| self.name(&member)).collect();
         let (pointer, ty) = (self.expr(pointer), self.type_name(ty));
         let at = |kind| Box::new(Expr { kind, span });
-        let bytes = TypeName { specifier: Specifier::Words("int8".to_owned()), constant: false, pointers: 1, arrays: Vec::new(), span };
+        let bytes = TypeName {
+            specifier: Specifier::Words("int8".to_owned()),
+            constant: false,
+            pointers: 1,
+            arrays: Vec::new(),
+            span,
+        };
         let bytes = at(ExprKind::Cast(TypeRef::Named(bytes), Box::new(pointer)));
         let offset = at(ExprKind::OffsetOf(ty.clone(), path));
         let start = at(ExprKind::Binary(Binary::Sub, bytes, offset));
@@ -240,9 +246,14 @@ impl Builder<'_> {
         let mut statements = self.block(pair);
         let last = statements.pop();
         let value = match last.map(|last| (last.span, last.kind)) {
-            Some((at, StatementKind::Expr(value))) if !brackets::semicolon(self.text, at.end - self.base, span.end - self.base) => value,
+            Some((at, StatementKind::Expr(value)))
+                if !brackets::semicolon(self.text, at.end - self.base, span.end - self.base) =>
+            {
+                value
+            }
             _ => {
-                let error = Diagnostic::error("E0110", span, "this block has no value", "it must end with an expression");
+                let error =
+                    Diagnostic::error("E0110", span, "this block has no value", "it must end with an expression");
                 self.errors.push(error.help("no semicolon stands behind the last expression: `{ $x = 1; $x + 1 }`"));
                 Expr { kind: ExprKind::Int(0), span }
             }

@@ -46,7 +46,8 @@ impl Builder<'_> {
 
     fn function(&self, pair: Pair<'_, Rule>) -> Function {
         let span = self.span(&pair);
-        let mut names = pair.into_inner().filter(|part| part.as_rule() == Rule::identifier).map(|part| self.name(&part));
+        let mut names =
+            pair.into_inner().filter(|part| part.as_rule() == Rule::identifier).map(|part| self.name(&part));
         let name = names.next().expect("a function has a name");
         Function { name, arity: names.count(), span }
     }
@@ -116,21 +117,31 @@ impl Builder<'_> {
             _ if conditional.contains(&false) => {}
             ("include", _) => {
                 let warning = Diagnostic::warning("W0002", span, "headers are not read", "this line does nothing");
-                self.errors.push(warning.help("types and enums come from the kernel's BTF; declare others with `struct NAME { ... }`"));
+                self.errors.push(
+                    warning
+                        .help("types and enums come from the kernel's BTF; declare others with `struct NAME { ... }`"),
+                );
             }
             ("define", name) if !name.is_empty() && !name.contains('(') => self.define(pair, name, script),
             ("define", "") => {
-                let error = Diagnostic::error("E0114", span, "`#define` gives nothing a name", "expected `#define NAME VALUE`");
+                let error =
+                    Diagnostic::error("E0114", span, "`#define` gives nothing a name", "expected `#define NAME VALUE`");
                 self.errors.push(error);
             }
             ("define", _) => {
-                let error = Diagnostic::error("E0108", span, "`#define` takes no parameters", "there is no C preprocessor here");
+                let error = Diagnostic::error(
+                    "E0108",
+                    span,
+                    "`#define` takes no parameters",
+                    "there is no C preprocessor here",
+                );
                 self.errors.push(error.help("write a macro: `macro name(a) { a + 1 }`"));
             }
             (directive, _) => {
                 let title = format!("`#{directive}` is not known");
                 let error = Diagnostic::error("E0108", span, title, "there is no C preprocessor here");
-                self.errors.push(error.help("`#define NAME VALUE` works; for more write a macro: `macro name(a) { a + 1 }`"));
+                self.errors
+                    .push(error.help("`#define NAME VALUE` works; for more write a macro: `macro name(a) { a + 1 }`"));
             }
         }
     }

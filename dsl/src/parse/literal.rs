@@ -24,7 +24,8 @@ pub fn number(text: &str) -> Result<u64, String> {
     let overflow = || "numbers have 64 bits".to_owned();
     // C's suffixes say nothing: all numbers have 64 bits.
     let bare = digits.trim_end_matches(['u', 'U', 'l', 'L']);
-    let digits = if C_SUFFIXES.contains(&digits[bare.len()..].to_lowercase().as_str()) { bare } else { digits.as_str() };
+    let digits =
+        if C_SUFFIXES.contains(&digits[bare.len()..].to_lowercase().as_str()) { bare } else { digits.as_str() };
     if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         let bad = || "expected hexadecimal digits behind `0x`".to_owned();
         if hex.is_empty() || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {

@@ -117,7 +117,8 @@ impl Builder<'_> {
             let start = self.base + inner.as_span().start() + at;
             let title = "a string has an escape that means nothing";
             let error = Diagnostic::error("E0105", Span::new(start, (start + 2).min(whole.end)), title, problem);
-            self.errors.push(error.help("escapes are \\n \\t \\r \\a \\b \\e \\f \\v \\0 \\\\ \\\" \\xHH and \\NNN (octal)"));
+            self.errors
+                .push(error.help("escapes are \\n \\t \\r \\a \\b \\e \\f \\v \\0 \\\\ \\\" \\xHH and \\NNN (octal)"));
             String::new()
         })
     }

@@ -59,7 +59,8 @@ impl Builder<'_> {
 
     fn if_statement(&mut self, pair: Pair<'_, Rule>) -> Statement {
         let span = self.span(&pair);
-        let mut parts = pair.into_inner().filter(|part| !matches!(part.as_rule(), Rule::if_keyword | Rule::else_keyword));
+        let mut parts =
+            pair.into_inner().filter(|part| !matches!(part.as_rule(), Rule::if_keyword | Rule::else_keyword));
         let condition = self.expr(parts.next().expect("an if has a condition"));
         let then = self.block(parts.next().expect("an if has a block"));
         let otherwise = match parts.next() {

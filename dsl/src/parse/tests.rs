@@ -60,7 +60,8 @@ fn tuples_and_blocks_are_values() {
 
 #[test]
 fn statements_of_every_kind() {
-    let text = "p { let $a; let $b: uint8 = 1; _ = 5; if a { b } else if (c) { d } else { e } while ($a < 5) { $a++; break; }
+    let text =
+        "p { let $a; let $b: uint8 = 1; _ = 5; if a { b } else if (c) { d } else { e } while ($a < 5) { $a++; break; }
         for ($i : 0..10) { continue; } for $kv : @m { print($kv); } unroll(3) { a } return; }";
     let script = script(text);
     let kinds = script.clauses[0].body.iter().map(|statement| match &statement.kind {
@@ -113,7 +114,9 @@ fn directives_for_headers_are_left_out() {
 
 #[test]
 fn nothing_that_nests_deep_is_slow_or_fatal() {
-    for (open, close) in [("(", ")"), ("{", "}"), ("[", "]"), ("if (1) {", "}"), ("if {", "} {}"), ("!(", ")"), ("a ? ", " : b")] {
+    for (open, close) in
+        [("(", ")"), ("{", "}"), ("[", "]"), ("if (1) {", "}"), ("if {", "} {}"), ("!(", ")"), ("a ? ", " : b")]
+    {
         for depth in [90, 10_000] {
             let _ = parse(&format!("p {{ {}1{} }}", open.repeat(depth), close.repeat(depth)), 0);
         }

@@ -117,7 +117,12 @@ impl Builder<'_> {
         match member.name {
             Some(name) => Some(TypedefDecl { name, ty: member.ty, span }),
             None => {
-                self.errors.push(Diagnostic::error("E0113", span, "this type is given no name", "expected `typedef TYPE NAME;`"));
+                self.errors.push(Diagnostic::error(
+                    "E0113",
+                    span,
+                    "this type is given no name",
+                    "expected `typedef TYPE NAME;`",
+                ));
                 None
             }
         }

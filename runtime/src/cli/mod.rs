@@ -97,7 +97,9 @@ fn run(args: &Args) -> Result<u8, Failure> {
             written(write!(io::stdout(), "{help}"))?;
             return Ok(0);
         }
-        return Err(Failure::Mistake(format!("error: nothing to run: give `-e PROGRAM`, a script file or a bundled script\n\n{help}")));
+        return Err(Failure::Mistake(format!(
+            "error: nothing to run: give `-e PROGRAM`, a script file or a bundled script\n\n{help}"
+        )));
     };
     if let Some(pid) = args.pid {
         process::check(pid).map_err(mistake)?;
@@ -164,7 +166,8 @@ fn settings(args: &Args) -> Result<Vec<(String, String)>, Failure> {
         }
     }
     for setting in &args.settings {
-        let (name, value) = setting.split_once('=').ok_or_else(|| mistake(format!("`--config {setting}`: expected NAME=VALUE")))?;
+        let (name, value) =
+            setting.split_once('=').ok_or_else(|| mistake(format!("`--config {setting}`: expected NAME=VALUE")))?;
         settings.push((format!("--config {name}"), name.trim().to_ascii_lowercase(), value.trim().to_owned()));
     }
     let mut trial = Config::default();
@@ -193,7 +196,9 @@ fn unknown_option(args: &Args, compiled: &Compiled) -> Result<(), Failure> {
     let known = command.get_arguments().filter_map(|argument| argument.get_long());
     let near = nearest(name, known.chain(compiled.options.iter().map(|option| option.name.as_str())));
     let near = near.map(|near| format!("; did you mean `--{near}`?")).unwrap_or_default();
-    Err(mistake(format!("there is no option `--{name}`{near}\nhelp: `scope --help` lists the options, `scope SCRIPT --help` those of a script")))
+    Err(mistake(format!(
+        "there is no option `--{name}`{near}\nhelp: `scope --help` lists the options, `scope SCRIPT --help` those of a script"
+    )))
 }
 
 /// Attaches, runs and ends a trace.
@@ -221,7 +226,8 @@ fn trace(args: &Args, built: Built, started: Option<Started>, tracefs: Option<&T
 }
 
 fn list(tracefs: io::Result<Tracefs>, pattern: &str) -> Result<u8, Failure> {
-    let tracefs = tracefs.map_err(|error| failure(format!("tracefs can't be used: {error}; it needs CAP_SYS_ADMIN")))?;
+    let tracefs =
+        tracefs.map_err(|error| failure(format!("tracefs can't be used: {error}; it needs CAP_SYS_ADMIN")))?;
     let facts = LiveFacts::new(Some(&tracefs));
     let mut out = io::BufWriter::new(io::stdout());
     let listed = list::list(&facts, pattern, &mut out).and_then(|count| out.flush().map(|()| count));
@@ -235,7 +241,9 @@ fn list(tracefs: io::Result<Tracefs>, pattern: &str) -> Result<u8, Failure> {
 /// Whether a script has a clause that runs in the kernel; one that can't be parsed has none.
 fn needs_kernel(source: &Source) -> bool {
     let script = scope_dsl::parse(&source.files()[0].text, 0).script;
-    let userspace = |point: &str| matches!(point, "BEGIN" | "begin" | "END" | "end") || point.starts_with("interval:") || point.starts_with("i:");
+    let userspace = |point: &str| {
+        matches!(point, "BEGIN" | "begin" | "END" | "end") || point.starts_with("interval:") || point.starts_with("i:")
+    };
     script.clauses.iter().flat_map(|clause| &clause.points).any(|point| !userspace(&point.text))
 }
 
@@ -305,7 +313,9 @@ fn sink(args: &Args, program: &Program) -> Result<Box<dyn Sink>, Failure> {
     let out: Box<dyn Write> = match &args.output {
         Some(path) => {
             let file = File::create(path);
-            Box::new(file.map_err(|error| mistake(format!("can't write {}: {}", path.display(), script::reason(&error))))?)
+            Box::new(
+                file.map_err(|error| mistake(format!("can't write {}: {}", path.display(), script::reason(&error))))?,
+            )
         }
         // Not `io::stdout()`: it flushes at every newline.
         // SAFETY: standard output stays open for as long as the process lives.

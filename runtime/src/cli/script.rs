@@ -26,9 +26,13 @@ pub fn source(args: &Args) -> Result<Option<Source>, Failure> {
     if !is_path && !path.exists() {
         let names = bundled::SCRIPTS.map(|(name, _)| name);
         let words = words::WORDS.iter().map(|word| word.name);
-        let near = nearest(script, names.into_iter().chain(words)).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let near = nearest(script, names.into_iter().chain(words))
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
         let bundled = names.join(", ");
-        return Err(mistake(format!("no script file and no bundled script is called `{script}`{near}\nhelp: bundled scripts are {bundled}")));
+        return Err(mistake(format!(
+            "no script file and no bundled script is called `{script}`{near}\nhelp: bundled scripts are {bundled}"
+        )));
     }
     read(script).map(|text| Some(Source::new(script.clone(), text)))
 }
@@ -38,7 +42,8 @@ pub fn read(script: &str) -> Result<String, Failure> {
     let bytes = if script == "-" { read_input() } else { fs::read(script) };
     let bytes = bytes.map_err(|error| mistake(format!("can't read the script {script}: {}", reason(&error))))?;
     String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line =
+            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         mistake(format!("the script {script} is not UTF-8: see line {line}"))
     })
 }
@@ -68,7 +73,9 @@ pub fn help(args: &Args, source: &Source, options: &[ScriptOption]) -> String {
     if !own.is_empty() {
         help += &format!("\nOptions of the script, as --name=value:\n{own}");
     }
-    help += &format!("\nUsage: scope {script} [OPTIONS]\nOptions: as in `scope --help`; -p PID watches one process, -f json prints JSON\n");
+    help += &format!(
+        "\nUsage: scope {script} [OPTIONS]\nOptions: as in `scope --help`; -p PID watches one process, -f json prints JSON\n"
+    );
     help
 }
 
@@ -91,7 +98,9 @@ fn plain(path: &Path) -> PathBuf {
     for part in path.components() {
         match part {
             Component::CurDir => {}
-            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => drop(plain.pop()),
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
             _ => plain.push(part),
         }
     }

@@ -33,7 +33,13 @@ pub fn built(built: &Built, stage: Option<Stage>) -> io::Result<()> {
     }
     for (index, clause) in built.program().clauses.iter().enumerate() {
         let way = crate::load::way(&clause.site);
-        writeln!(out, "clause {}: {way}; {} ops, {} bytes of frame", clause.source + 1, clause.plan.ops.len(), clause.plan.frame)?;
+        writeln!(
+            out,
+            "clause {}: {way}; {} ops, {} bytes of frame",
+            clause.source + 1,
+            clause.plan.ops.len(),
+            clause.plan.frame
+        )?;
         if matches!(stage, Some(Stage::Plan | Stage::All)) {
             write!(out, "{}", clause.plan)?;
         }

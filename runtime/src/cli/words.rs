@@ -35,7 +35,10 @@ pub fn run(args: &Args) -> Option<Result<u8, Failure>> {
 /// Refuses options that a word does not have.
 fn only_options(args: &Args, known: &[&str]) -> Result<(), Failure> {
     match args.options.keys().find(|option| !known.contains(&option.as_str())) {
-        Some(option) => Err(super::mistake(format!("there is no option `--{option}` here\nhelp: `scope {} --help` lists the options", args.script.as_deref().unwrap_or_default()))),
+        Some(option) => Err(super::mistake(format!(
+            "there is no option `--{option}` here\nhelp: `scope {} --help` lists the options",
+            args.script.as_deref().unwrap_or_default()
+        ))),
         None => Ok(()),
     }
 }

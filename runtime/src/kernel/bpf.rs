@@ -98,8 +98,7 @@ pub fn read_all(
     most: usize,
     take: bool,
 ) -> io::Result<(Vec<u8>, Vec<u8>)> {
-    let command =
-        if take { bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH } else { bpf_cmd::BPF_MAP_LOOKUP_BATCH };
+    let command = if take { bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH } else { bpf_cmd::BPF_MAP_LOOKUP_BATCH };
     let (mut keys, mut values) = (Vec::new(), Vec::new());
     let mut cursor = vec![0u8; key_size.max(8)];
     let mut next = vec![0u8; key_size.max(8)];

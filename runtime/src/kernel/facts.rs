@@ -35,8 +35,7 @@ impl<'a> LiveFacts<'a> {
 
 impl KernelFacts for LiveFacts<'_> {
     fn tracepoints(&self) -> &[String] {
-        self.tracepoints
-            .get_or_init(|| self.tracefs.and_then(|tracefs| tracefs.tracepoints().ok()).unwrap_or_default())
+        self.tracepoints.get_or_init(|| self.tracefs.and_then(|tracefs| tracefs.tracepoints().ok()).unwrap_or_default())
     }
 
     fn tracepoint_format(&self, category: &str, name: &str) -> Option<String> {

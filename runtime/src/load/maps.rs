@@ -80,7 +80,8 @@ impl KernelMaps {
         });
         let stacks = stacks.transpose()?;
         let ring = program.sends_records();
-        let ring = ring.then(|| create("records", bpf_map_type::BPF_MAP_TYPE_RINGBUF, 0, 0, RING_SIZE, 0)).transpose()?;
+        let ring =
+            ring.then(|| create("records", bpf_map_type::BPF_MAP_TYPE_RINGBUF, 0, 0, RING_SIZE, 0)).transpose()?;
         let ring_fd = ring.as_ref().map(|ring| ring.fd().as_fd().as_raw_fd());
         Ok((KernelMaps { of_script, losses, epoch, zeroes, nothing, stacks, ring: ring_fd }, ring))
     }
@@ -119,7 +120,14 @@ fn create_for(name: &str, map: &Map, interrupts_off: bool) -> Result<MapData, Ma
 }
 
 /// Makes a map. Its name is cut to what the kernel takes: 15 of letters, digits, `_` and `.`.
-pub fn create(name: &str, kind: bpf_map_type, key: u32, value: u32, entries: u32, flags: u32) -> Result<MapData, MapError> {
+pub fn create(
+    name: &str,
+    kind: bpf_map_type,
+    key: u32,
+    value: u32,
+    entries: u32,
+    flags: u32,
+) -> Result<MapData, MapError> {
     let name = name.chars().filter(|char| char.is_ascii_alphanumeric() || *char == '_').take(15).collect::<String>();
     MapData::create(aya_obj::Map::new_from_params(kind as u32, key, value, entries, flags), &name, None)
 }

@@ -139,7 +139,8 @@ fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Claus
     let rodata = maps::constant("plan", &template.rodata_with(&image))?;
     // A scratch map of its own for each program: another program that interrupts this one has another.
     let per_cpu = bpf_map_type::BPF_MAP_TYPE_PERCPU_ARRAY;
-    let scratch = (image.scratch > 0).then(|| maps::create("scratch", per_cpu, 4, image.scratch as u32, 1, 0)).transpose()?;
+    let scratch =
+        (image.scratch > 0).then(|| maps::create("scratch", per_cpu, 4, image.scratch as u32, 1, 0)).transpose()?;
     let slots = slots(&clause.plan, maps);
     let instructions = template.instructions_with(|name| match name {
         MapName::Rodata => maps::fd(&rodata).as_raw_fd(),
@@ -153,7 +154,9 @@ fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Claus
         MapName::Slot(slot) => maps.optional(slots.get(&slot).copied()),
     });
     match bpf::load_program(kind(&clause.site), "scope", &instructions, &template.license) {
-        Ok(fd) => Ok(Loaded { clauses: vec![index], fd, _own: [Some(rodata), scratch].into_iter().flatten().collect() }),
+        Ok(fd) => {
+            Ok(Loaded { clauses: vec![index], fd, _own: [Some(rodata), scratch].into_iter().flatten().collect() })
+        }
         Err(Refused { error, log }) => {
             Err(LoadError::Program { clause: clause.source + 1, error, log, plan: clause.plan.to_string() })
         }
@@ -195,7 +198,9 @@ pub fn attach(loaded: &Loaded, site: &Site, tracefs: &Tracefs) -> Result<Link, L
         Err(error) => Err(LoadError::Attach { probe: format!("raw_syscalls:{name}"), error }),
     };
     match site {
-        Site::RawSyscalls { exit, .. } | Site::SyscallSet { exit, .. } => raw(if *exit { "sys_exit" } else { "sys_enter" }),
+        Site::RawSyscalls { exit, .. } | Site::SyscallSet { exit, .. } => {
+            raw(if *exit { "sys_exit" } else { "sys_enter" })
+        }
         Site::Tracepoint { category, name, .. } => {
             let probe = || format!("tracepoint:{category}:{name}");
             let id = tracefs.id(category, name).ok_or_else(|| LoadError::Attach {
@@ -205,7 +210,9 @@ pub fn attach(loaded: &Loaded, site: &Site, tracefs: &Tracefs) -> Result<Link, L
             let link = bpf::attach_tracepoint(fd, id).map_err(|error| LoadError::Attach { probe: probe(), error })?;
             Ok(Link::Tracepoint(link))
         }
-        Site::Begin { .. } | Site::End { .. } | Site::Interval { .. } => unreachable!("userspace clauses are not attached"),
+        Site::Begin { .. } | Site::End { .. } | Site::Interval { .. } => {
+            unreachable!("userspace clauses are not attached")
+        }
     }
 }
 
@@ -218,7 +225,9 @@ pub fn way(site: &Site) -> String {
         Site::End { .. } => "in userspace, at the end".to_owned(),
         Site::Interval { nanos, .. } => format!("in userspace, every {} ms", *nanos as f64 / 1e6),
         Site::Tracepoint { category, name, .. } => format!("at the tracepoint {category}:{name}"),
-        Site::RawSyscalls { exit, .. } => format!("at the raw tracepoint {}, which is cheaper than the plain one", raw(*exit)),
+        Site::RawSyscalls { exit, .. } => {
+            format!("at the raw tracepoint {}, which is cheaper than the plain one", raw(*exit))
+        }
         Site::SyscallSet { exit, members } => {
             format!("at the raw tracepoint {}, for {} system call tracepoints", raw(*exit), members.len())
         }

@@ -57,9 +57,9 @@ impl Cgroups {
 
     /// Reads all cgroups there are. Those that are gone stay known: events of theirs may still be on their way.
     fn walk(&mut self) {
-        let mount = self.mount.get_or_insert_with(|| {
-            find_mount(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default())
-        });
+        let mount = self
+            .mount
+            .get_or_insert_with(|| find_mount(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()));
         let Some(mount) = mount.clone() else { return };
         let mut pending = vec![mount.point.clone()];
         while let Some(directory) = pending.pop() {

@@ -25,7 +25,11 @@ impl Json {
     }
 
     /// Writes `{"type": "KIND", "data": ...}`.
-    fn line(&mut self, kind: &str, data: impl FnOnce(&mut BufWriter<Box<dyn Write>>) -> io::Result<()>) -> io::Result<()> {
+    fn line(
+        &mut self,
+        kind: &str,
+        data: impl FnOnce(&mut BufWriter<Box<dyn Write>>) -> io::Result<()>,
+    ) -> io::Result<()> {
         write!(self.out, "{{\"type\": \"{kind}\", \"data\": ")?;
         data(&mut self.out)?;
         self.out.write_all(b"}\n")
@@ -34,7 +38,10 @@ impl Json {
 
 impl Sink for Json {
     fn attached(&mut self, probes: usize) -> io::Result<()> {
-        writeln!(self.out, "{{\"type\": \"attached_probes\", \"count\": {probes}, \"data\": {{\"probes\": {probes}}}}}")?;
+        writeln!(
+            self.out,
+            "{{\"type\": \"attached_probes\", \"count\": {probes}, \"data\": {{\"probes\": {probes}}}}}"
+        )?;
         self.flush()
     }
 
@@ -169,7 +176,11 @@ fn held(out: &mut (impl Write + ?Sized), held: &Held) -> io::Result<()> {
     }
 }
 
-fn array<T, W: Write + ?Sized>(out: &mut W, items: &[T], mut item: impl FnMut(&mut W, &T) -> io::Result<()>) -> io::Result<()> {
+fn array<T, W: Write + ?Sized>(
+    out: &mut W,
+    items: &[T],
+    mut item: impl FnMut(&mut W, &T) -> io::Result<()>,
+) -> io::Result<()> {
     out.write_all(b"[")?;
     for (index, one) in items.iter().enumerate() {
         if index > 0 {

@@ -85,7 +85,8 @@ impl Table {
     fn add(&mut self, line: &[u8]) -> Option<()> {
         let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
         let (address, _, name) = (fields.next()?, fields.next()?, fields.next()?);
-        let address = u64::from_str_radix(std::str::from_utf8(address).ok()?, 16).ok().filter(|address| *address != 0)?;
+        let address =
+            u64::from_str_radix(std::str::from_utf8(address).ok()?, 16).ok().filter(|address| *address != 0)?;
         let module = fields.next().map(|module| String::from_utf8_lossy(module));
         let module = module.as_deref().map(|module| module.trim_start_matches('[').trim_end_matches(']'));
         let entry = Entry {

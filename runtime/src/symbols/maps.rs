@@ -72,14 +72,17 @@ mod tests {
                     7ff0 r-xp\n";
         let regions = parse(maps);
         assert_eq!(regions.len(), 3);
-        assert_eq!(regions[0], Region {
-            start: 0x55d8,
-            end: 0x55e0,
-            offset: 0x8000,
-            file: Some(FileId { device: (0xfd, 0x1f), inode: 12 }),
-            path: "/usr/bin/a b".to_owned(),
-            range: "55d8-55e0".to_owned(),
-        });
+        assert_eq!(
+            regions[0],
+            Region {
+                start: 0x55d8,
+                end: 0x55e0,
+                offset: 0x8000,
+                file: Some(FileId { device: (0xfd, 0x1f), inode: 12 }),
+                path: "/usr/bin/a b".to_owned(),
+                range: "55d8-55e0".to_owned(),
+            }
+        );
         assert_eq!((regions[1].file, regions[1].path.as_str()), (None, ""));
         assert_eq!((regions[2].file, regions[2].path.as_str()), (None, "[vdso]"));
     }

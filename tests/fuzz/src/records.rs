@@ -32,7 +32,12 @@ impl Bytes<'_> {
 
     fn named(&mut self) -> Rc<Enum> {
         let bits = [8, 16, 32, 64][self.next() % 4];
-        Rc::new(Enum { name: self.name(), bits, signed: self.next() % 2 == 0, values: vec![("ONE".to_owned(), 1), ("LESS".to_owned(), -1)] })
+        Rc::new(Enum {
+            name: self.name(),
+            bits,
+            signed: self.next() % 2 == 0,
+            values: vec![("ONE".to_owned(), 1), ("LESS".to_owned(), -1)],
+        })
     }
 
     fn ty(&mut self, depth: usize) -> Type {
@@ -55,7 +60,9 @@ impl Bytes<'_> {
                 Type::Memory(Rc::new(Memory { id, bytes, layout }))
             }
             9 => Type::Enum(self.named()),
-            10 => Type::Named([Named::Syscall, Named::Probe, Named::Signal, Named::Errno, Named::User][self.next() % 5]),
+            10 => {
+                Type::Named([Named::Syscall, Named::Probe, Named::Signal, Named::Errno, Named::User][self.next() % 5])
+            }
             11 => Type::Time(["%H:%M:%S", "%f", "%", "%Y-%m-%d %N %q %%"][self.next() % 4].into()),
             12 => Type::Mac,
             13 => Type::Inet,
@@ -125,10 +132,15 @@ fn show(sink: &mut dyn Sink, values: &[Value], key: &[Value]) {
                 sink.text(Origin::Printf, text)?;
             }
         }
-        let entries = values.iter().map(|value| Entry { key: key.to_vec(), held: Held::One(value.clone()) }).collect::<Vec<_>>();
+        let entries =
+            values.iter().map(|value| Entry { key: key.to_vec(), held: Held::One(value.clone()) }).collect::<Vec<_>>();
         sink.map(&Shown { name: "@m", keyed: true, kind: Kind::Values, entries: &entries })?;
         sink.map(&Shown { name: "@s", keyed: false, kind: Kind::Values, entries: &entries[..1] })?;
-        let fields = values.iter().enumerate().map(|(index, value)| Field { name: ["a", "b", "c", "d", "e"][index % 5], value: value.clone(), column: index % 2 == 0 });
+        let fields = values.iter().enumerate().map(|(index, value)| Field {
+            name: ["a", "b", "c", "d", "e"][index % 5],
+            value: value.clone(),
+            column: index % 2 == 0,
+        });
         sink.record("event", &fields.collect::<Vec<_>>())?;
         sink.flush()
     };

@@ -26,7 +26,8 @@ fn main() -> ExitCode {
     let scope = value("--scope").unwrap_or_else(|| PathBuf::from("target/release/scope"));
     let scope = scope.canonicalize().unwrap_or(scope);
     let cases = value("--cases").unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("cases"));
-    let mut files = fs::read_dir(&cases).expect("the cases are there").flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+    let mut files =
+        fs::read_dir(&cases).expect("the cases are there").flatten().map(|entry| entry.path()).collect::<Vec<_>>();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "scope"));
     files.sort();
     let trials = files.into_iter().map(|path| {

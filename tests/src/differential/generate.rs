@@ -62,11 +62,42 @@ struct Generator {
 }
 
 const TEXTS: [&str; 12] = [
-    "", "a", "b", "ab", "abc", "hello", "hello world", "sixteen bytes...", "tab\\t \\\"quoted\\\" \\\\", "ü€", "1", "a text of some more than thirty bytes",
+    "",
+    "a",
+    "b",
+    "ab",
+    "abc",
+    "hello",
+    "hello world",
+    "sixteen bytes...",
+    "tab\\t \\\"quoted\\\" \\\\",
+    "ü€",
+    "1",
+    "a text of some more than thirty bytes",
 ];
 const NUMBERS: [&str; 22] = [
-    "0", "1", "2", "3", "4", "7", "10", "63", "64", "65", "100", "127", "128", "255", "0xffff", "65537", "0x7fffffff", "0x80000000",
-    "0xffffffff", "1e9", "9223372036854775807", "0xffffffffffffffff",
+    "0",
+    "1",
+    "2",
+    "3",
+    "4",
+    "7",
+    "10",
+    "63",
+    "64",
+    "65",
+    "100",
+    "127",
+    "128",
+    "255",
+    "0xffff",
+    "65537",
+    "0x7fffffff",
+    "0x80000000",
+    "0xffffffff",
+    "1e9",
+    "9223372036854775807",
+    "0xffffffffffffffff",
 ];
 const INTEGERS: [&str; 10] =
     ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "uint8_t", "unsigned int"];
@@ -288,7 +319,11 @@ impl Generator {
                 let tuples = self.tuples.clone();
                 let tuple = self.random.pick(&tuples).clone();
                 let Ty::Tuple(parts) = &tuple else { return None };
-                let fitting = parts.iter().enumerate().filter(|(_, (_, part))| part == ty).map(|(index, (name, _))| (index, name.clone()));
+                let fitting = parts
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, (_, part))| part == ty)
+                    .map(|(index, (name, _))| (index, name.clone()));
                 let fitting = fitting.collect::<Vec<_>>();
                 if fitting.is_empty() {
                     return None;
@@ -389,7 +424,10 @@ impl Generator {
                 number(&format!("({operator}§)"), vec![value])
             }
             19 => {
-                let (ty, value) = (*self.random.pick(&["uint16", "int16", "uint32", "int32", "uint64", "int64", "uint8"]), self.int(below));
+                let (ty, value) = (
+                    *self.random.pick(&["uint16", "int16", "uint32", "int32", "uint64", "int64", "uint8"]),
+                    self.int(below),
+                );
                 number(&format!("bswap(({ty})§)"), vec![value])
             }
             20..=21 => self.step(below),
@@ -542,7 +580,8 @@ impl Generator {
             }
             Holds::Gathered(call, _) => {
                 if call.contains('§') {
-                    let value = if self.heavy || self.random.chance(50) { self.small(depth) } else { self.int(depth + 1) };
+                    let value =
+                        if self.heavy || self.random.chance(50) { self.small(depth) } else { self.int(depth + 1) };
                     inner.push(value);
                 }
                 call.clone()
@@ -579,9 +618,15 @@ impl Generator {
             44..=48 => {
                 let step = self.step(1);
                 // Only what is a step may stand alone.
-                match step.parts.iter().any(|part| matches!(part, Part::Text(text) if text.contains("++") || text.contains("--"))) {
+                match step
+                    .parts
+                    .iter()
+                    .any(|part| matches!(part, Part::Text(text) if text.contains("++") || text.contains("--")))
+                {
                     true => out.push(vec![text("_ = "), Part::Expr(step)]),
-                    false => out.push(vec![text("print("), Part::Expr(made(Ty::Int, "(§ + 0)", vec![step])), text(")")]),
+                    false => {
+                        out.push(vec![text("print("), Part::Expr(made(Ty::Int, "(§ + 0)", vec![step])), text(")")])
+                    }
                 }
             }
             49..=60 => self.show(out),
@@ -627,7 +672,13 @@ impl Generator {
             out.push(vec![text(format!("{variable} = ")), Part::Expr(value)]);
             return;
         }
-        let known = self.scopes.iter().flatten().filter(|variable| !variable.fixed).map(|variable| variable.name.clone()).collect::<Vec<_>>();
+        let known = self
+            .scopes
+            .iter()
+            .flatten()
+            .filter(|variable| !variable.fixed)
+            .map(|variable| variable.name.clone())
+            .collect::<Vec<_>>();
         let (name, shadows) = match known.is_empty() || !self.random.chance(15) {
             true => (format!("$v{}", self.name()), false),
             // One of another block, hidden by this one.
@@ -672,7 +723,9 @@ impl Generator {
         let value = self.expr(ty, 2);
         match (ty, value.parts.first()) {
             (Ty::Int, Some(Part::Text(first))) if first.starts_with('@') => made(Ty::Int, "(§ + 0)", vec![value]),
-            (ty, Some(Part::Text(first))) if first.starts_with('@') => made(ty.clone(), "(1 ? § : §)", vec![value.clone(), value]),
+            (ty, Some(Part::Text(first))) if first.starts_with('@') => {
+                made(ty.clone(), "(1 ? § : §)", vec![value.clone(), value])
+            }
             _ => value,
         }
     }
@@ -690,7 +743,10 @@ impl Generator {
                 for _ in 0..self.random.within(1, 4) {
                     let ty = self.any_type();
                     let conversion = match ty {
-                        Ty::Int => *self.random.pick(&["%d", "%u", "%x", "%X", "%o", "%5d", "%-7d|", "%05d", "%lld", "%lu", "%hhd", "%#x", "%+d", "%c"]),
+                        Ty::Int => *self.random.pick(&[
+                            "%d", "%u", "%x", "%X", "%o", "%5d", "%-7d|", "%05d", "%lld", "%lu", "%hhd", "%#x", "%+d",
+                            "%c",
+                        ]),
                         Ty::Text => *self.random.pick(&["%s", "%10s", "%-10s|", "%.3s", "%r"]),
                         Ty::Tuple(_) => "%s",
                     };
@@ -781,7 +837,11 @@ impl Generator {
             }
             _ => {
                 let number = self.int(1);
-                vec![text(format!("{variable} : 0..(")), Part::Expr(number), text(format!(" & {})", rounds.next_power_of_two().min(4) - 1))]
+                vec![
+                    text(format!("{variable} : 0..(")),
+                    Part::Expr(number),
+                    text(format!(" & {})", rounds.next_power_of_two().min(4) - 1)),
+                ]
             }
         };
         let brackets = self.random.chance(80);

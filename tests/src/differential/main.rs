@@ -52,7 +52,9 @@ fn main() -> ExitCode {
 }
 
 fn usage(word: &str) -> ExitCode {
-    eprintln!("differential: unexpected: {word}\nusage: differential [--scope PATH] [--count N] [--seed S] [--only-load] [--heavy] [--patience SECONDS]\n    [--without WORD,...] [--show]");
+    eprintln!(
+        "differential: unexpected: {word}\nusage: differential [--scope PATH] [--count N] [--seed S] [--only-load] [--heavy] [--patience SECONDS]\n    [--without WORD,...] [--show]"
+    );
     ExitCode::from(2)
 }
 
@@ -197,11 +199,13 @@ impl Runner {
         }
         let output = command.stdin(Stdio::null()).output();
         let Output { status, stdout, stderr } = output.expect("scope can be started");
-        let (stdout, stderr) = (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned());
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned());
         let place = if kernel { "in the kernel" } else { "in userspace" };
         let told = format!("{place}:\n{}", stderr.trim_end());
         // Loops that were cut have said so.
-        const LIMITS: [&str; 6] = ["error[E0401]", "error[E0402]", "error[E0403]", "error[E0404]", "error[E0405]", "loop"];
+        const LIMITS: [&str; 6] =
+            ["error[E0401]", "error[E0402]", "error[E0403]", "error[E0404]", "error[E0405]", "loop"];
         match status.code() {
             Some(0) if stderr.is_empty() => Ok(stdout),
             Some(0 | 2) if LIMITS.iter().any(|limit| stderr.contains(limit)) => Err(Ran::TooMuch),
@@ -209,7 +213,9 @@ impl Runner {
                 let code = stderr.split("error[").nth(1).and_then(|rest| rest.split(']').next());
                 Err(Ran::Wrong(Wrong::Ill(code.unwrap_or_default().to_owned()), told))
             }
-            Some(1) if stderr.contains("kernel refused") || stderr.contains("too large") => Err(Ran::Wrong(Wrong::Refused, told)),
+            Some(1) if stderr.contains("kernel refused") || stderr.contains("too large") => {
+                Err(Ran::Wrong(Wrong::Refused, told))
+            }
             _ => Err(Ran::Wrong(Wrong::Crashed, format!("{told}\n{status}"))),
         }
     }
@@ -224,7 +230,10 @@ impl Runner {
             Wrong::Ill(_) => "is refused by the compiler: the generator made a wrong program",
             Wrong::Crashed => "makes scope fail",
         };
-        println!("differential: the program of seed {} {title}; `differential --seed {} --count 1{flags}` runs it", program.seed, program.seed);
+        println!(
+            "differential: the program of seed {} {title}; `differential --seed {} --count 1{flags}` runs it",
+            program.seed, program.seed
+        );
         if !shown {
             return;
         }

@@ -25,7 +25,10 @@ pub fn the_commands_status_is_passed_on() -> Result<(), Failed> {
 pub fn a_trace_ends_with_its_process() -> Result<(), Failed> {
     let mut load = Command::new(&load_command(&[])[0]).args(["load", "slow", "400"]).spawn()?;
     let waiter = load.id().to_string();
-    let tracer = scope(&["--pid", &waiter, "-e", "sys_enter { @ = count(); }"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let tracer = scope(&["--pid", &waiter, "-e", "sys_enter { @ = count(); }"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
     load.wait()?;
     let ran = finished(tracer.wait_with_output());
     ran.succeeded()?;
@@ -51,7 +54,10 @@ pub fn an_interrupt_ends_cleanly() -> Result<(), Failed> {
 }
 
 pub fn a_closed_pipe_ends_silently() -> Result<(), Failed> {
-    let mut tracer = scope(&["-q", "-e", "interval:ms:5 { printf(\"line\\n\"); }"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut tracer = scope(&["-q", "-e", "interval:ms:5 { printf(\"line\\n\"); }"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
     let mut out = tracer.stdout.take().ok_or("no standard output")?;
     out.read_exact(&mut [0; 10])?;
     drop(out);
@@ -103,7 +109,9 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
         (&["-l", "nothing_of_this_name"], "no probe matches"),
     ] {
         let ran = run(arguments);
-        check(ran.status == 2 && ran.stderr.contains(message), || format!("{arguments:?}: {}\n{}", ran.status, ran.stderr))?;
+        check(ran.status == 2 && ran.stderr.contains(message), || {
+            format!("{arguments:?}: {}\n{}", ran.status, ran.stderr)
+        })?;
         check(!ran.stderr.contains("panicked"), || ran.stderr.clone())?;
         same(ran.stdout.as_str(), "")?;
     }
@@ -132,7 +140,10 @@ pub fn without_root_the_capability_is_named() -> Result<(), Failed> {
 
 pub fn a_script_file_takes_arguments() -> Result<(), Failed> {
     let path = std::env::temp_dir().join(format!("scope-script-{}.scope", std::process::id()));
-    std::fs::write(&path, "#!/usr/bin/env scope\nBEGIN { printf(\"%d %s|%s\\n\", $1 + 1, str($2), str($3)); @ = $9; exit(); }\n")?;
+    std::fs::write(
+        &path,
+        "#!/usr/bin/env scope\nBEGIN { printf(\"%d %s|%s\\n\", $1 + 1, str($2), str($3)); @ = $9; exit(); }\n",
+    )?;
     let name = path.to_string_lossy().into_owned();
     let ran = run(&[&name, "41", "word", "-q"]);
     let wrong = run(&[&name, "word"]);
@@ -172,12 +183,15 @@ pub fn probes_are_listed() -> Result<(), Failed> {
     let ran = run(&["-l", "tracepoint:raw_syscalls:*"]);
     same(ran.stdout.as_str(), "tracepoint:raw_syscalls:sys_enter\ntracepoint:raw_syscalls:sys_exit\n")?;
     check(run(&["-l"]).stdout.lines().count() > 500, || "a short list".to_owned())?;
-    check(run(&["-l", "openat2"]).stdout.contains("tracepoint:syscalls:sys_enter_openat2\n"), || "no substring".to_owned())
+    check(run(&["-l", "openat2"]).stdout.contains("tracepoint:syscalls:sys_enter_openat2\n"), || {
+        "no substring".to_owned()
+    })
 }
 
 pub fn debug_shows_the_plan() -> Result<(), Failed> {
     let ran = run(&["-d", "--dry-run", "-e", "sys_enter { @[comm] = count(); }"]);
-    for part in ["map @: PerCpuHash", "comm      frame[0; 16]", "open      m0[frame[0]]", "instructions specialised to"] {
+    for part in ["map @: PerCpuHash", "comm      frame[0; 16]", "open      m0[frame[0]]", "instructions specialised to"]
+    {
         check(ran.stderr.contains(part), || format!("no {part} in\n{}", ran.stderr))?;
     }
     Ok(())

@@ -35,7 +35,10 @@ pub fn a_set_of_system_calls_counts_as_its_members_do() -> Result<(), Failed> {
         ran.succeeded()?;
         same(ran.value("@[tracepoint:syscalls:sys_enter_getppid]: ")?, CALLS)?;
     }
-    let ran = script("tracepoint:syscalls:sys_exit_get*id /pid == cpid/ { @[probe, args.ret == 1] = count(); }", &["getppid", CALLS])?;
+    let ran = script(
+        "tracepoint:syscalls:sys_exit_get*id /pid == cpid/ { @[probe, args.ret == 1] = count(); }",
+        &["getppid", CALLS],
+    )?;
     let parent = ran.stdout.lines().find(|line| line.starts_with("@[tracepoint:syscalls:sys_exit_getppid, "));
     check(parent.is_some_and(|line| line.ends_with(&format!(": {CALLS}"))), || ran.stdout.clone())
 }
@@ -118,7 +121,8 @@ pub fn only_the_watched_process_is_seen() -> Result<(), Failed> {
 }
 
 pub fn many_new_keys_at_once_all_find_room() -> Result<(), Failed> {
-    let ran = script("sys_enter_close /pid == cpid && args.fd >= 100000/ { @m[args.fd] = count(); }", &["close", "4000"])?;
+    let ran =
+        script("sys_enter_close /pid == cpid && args.fd >= 100000/ { @m[args.fd] = count(); }", &["close", "4000"])?;
     same(ran.stdout.lines().filter(|line| line.starts_with("@m[")).count(), 4000)?;
     same(ran.stderr.as_str(), "Attached 1 probe\n")?;
     // At the scheduler's tracepoints interrupts are off.

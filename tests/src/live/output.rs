@@ -35,7 +35,10 @@ pub fn json_is_what_a_dashboard_expects() -> Result<(), Failed> {
     let text = "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); } interval:ms:100 { print(@); clear(@); }";
     let ran = with_load(&["-f", "json", "-e", text], &["slow", "500"]);
     ran.succeeded()?;
-    check(ran.stdout.starts_with("{\"type\": \"attached_probes\", \"count\": 2, \"data\": {\"probes\": 2}}\n"), || ran.stdout.clone())?;
+    check(
+        ran.stdout.starts_with("{\"type\": \"attached_probes\", \"count\": 2, \"data\": {\"probes\": 2}}\n"),
+        || ran.stdout.clone(),
+    )?;
     let mut total = 0;
     for entry in ran.json()? {
         if entry["type"] == "map" {
@@ -47,7 +50,10 @@ pub fn json_is_what_a_dashboard_expects() -> Result<(), Failed> {
 }
 
 pub fn text_and_histograms() -> Result<(), Failed> {
-    let ran = run(&["-e", "BEGIN { @h = hist(5); @h = hist(100); @h = hist(100); @k[1, \"x\"] = -2; @k[2, \"y\"] = 7; @a = avg(3); exit(); }"]);
+    let ran = run(&[
+        "-e",
+        "BEGIN { @h = hist(5); @h = hist(100); @h = hist(100); @k[1, \"x\"] = -2; @k[2, \"y\"] = 7; @a = avg(3); exit(); }",
+    ]);
     ran.succeeded()?;
     let wide = "@".repeat(52);
     let half = "@".repeat(26);
@@ -61,7 +67,12 @@ pub fn text_and_histograms() -> Result<(), Failed> {
              @k[1, x]: -2\n@k[2, y]: 7\n"
         ),
     )?;
-    let ran = run(&["-f", "json", "-e", "BEGIN { @h[1] = hist(5); @k[1, \"x\"] = -2; @a = avg(3); time(\"at\"); print(5); printf(\"é\\n\"); exit(); }"]);
+    let ran = run(&[
+        "-f",
+        "json",
+        "-e",
+        "BEGIN { @h[1] = hist(5); @k[1, \"x\"] = -2; @a = avg(3); time(\"at\"); print(5); printf(\"é\\n\"); exit(); }",
+    ]);
     same(
         ran.stdout.as_str(),
         "{\"type\": \"time\", \"data\": \"at\"}

@@ -15,7 +15,13 @@ pub fn every_command_runs() -> Result<(), Failed> {
     for command in commands {
         let binary = SCOPE.get().ok_or("no binary")?.to_string_lossy().into_owned();
         let line = format!("exec {binary} {}", &command["scope ".len()..]);
-        let shell = Command::new("sh").arg("-c").arg(line).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let shell = Command::new("sh")
+            .arg("-c")
+            .arg(line)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let pid = shell.id() as i32;
         std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(1500));
@@ -23,7 +29,9 @@ pub fn every_command_runs() -> Result<(), Failed> {
             unsafe { libc::kill(pid, libc::SIGINT) };
         });
         let ran = finished(shell.wait_with_output());
-        check(ran.status == 0 && !ran.stderr.contains("error"), || format!("{command}\n{}\n{}", ran.status, ran.stderr))?;
+        check(ran.status == 0 && !ran.stderr.contains("error"), || {
+            format!("{command}\n{}\n{}", ran.status, ran.stderr)
+        })?;
     }
     Ok(())
 }

@@ -85,12 +85,17 @@ impl Ran {
 
     /// Fails unless the status is this.
     pub fn ended_with(&self, status: i32) -> Result<(), Failed> {
-        check(self.status == status, || format!("status {} instead of {status}\n{}\n{}", self.status, self.stdout, self.stderr))
+        check(self.status == status, || {
+            format!("status {} instead of {status}\n{}\n{}", self.status, self.stdout, self.stderr)
+        })
     }
 
     /// The lines as JSON; fails if one is none.
     pub fn json(&self) -> Result<Vec<Value>, Failed> {
-        let lines = self.stdout.lines().map(|line| serde_json::from_str(line).map_err(|error| format!("{error}: {line}").into()));
+        let lines = self
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).map_err(|error| format!("{error}: {line}").into()));
         lines.collect()
     }
 

@@ -7,7 +7,8 @@ use super::run::{check, of_type, run, same, watching, with_load};
 pub fn opensnoop_sees_opens_and_errors() -> Result<(), Failed> {
     let ran = watching(&["-f", "json", "opensnoop"], &["opens", "1000"])?;
     let records = ran.json()?;
-    let opened = |path: &str| of_type(&records, "open").find(|open| open["path"] == path && open["comm"] == "live").cloned();
+    let opened =
+        |path: &str| of_type(&records, "open").find(|open| open["path"] == path && open["comm"] == "live").cloned();
     let found = opened("/proc/self/status").ok_or("an open was missed")?;
     check(found["fd"].as_i64() > Some(2) && found["err"] == 0, || found.to_string())?;
     let missing = opened("/nowhere/at/all").ok_or("a failed open was missed")?;
@@ -47,14 +48,20 @@ pub fn hello_and_syscall_have_the_fields_of_the_seeds() -> Result<(), Failed> {
     };
     check(fields("hello", &["comm", "pid", "timestamp_ns"])? > 5, || ran.stdout.clone())?;
     let ran = watching(&["hello"], &["writes", "1000"])?;
-    same(ran.stdout.lines().next().map(|line| line.split_whitespace().collect()), Some(vec!["PID", "COMM", "TIMESTAMP_NS"]))?;
+    same(
+        ran.stdout.lines().next().map(|line| line.split_whitespace().collect()),
+        Some(vec!["PID", "COMM", "TIMESTAMP_NS"]),
+    )?;
     let ran = watching(&["-f", "json", "syscall"], &["writes", "1000"])?;
     let records = ran.json()?;
     let writes = of_type(&records, "syscall").filter(|call| call["comm"] == "live" && call["syscall_name"] == "write");
     let writes = writes.filter(|call| call["syscall_id"] == 1 && call["timestamp_ns"].is_u64() && call["pid"].is_u64());
     check(writes.count() >= 5, || ran.stdout.clone())?;
     let ran = watching(&["syscall"], &["writes", "1000"])?;
-    same(ran.stdout.lines().next().map(|line| line.split_whitespace().collect()), Some(vec!["PID", "COMM", "ID", "NAME"]))
+    same(
+        ran.stdout.lines().next().map(|line| line.split_whitespace().collect()),
+        Some(vec!["PID", "COMM", "ID", "NAME"]),
+    )
 }
 
 pub fn help_is_the_head_comment() -> Result<(), Failed> {

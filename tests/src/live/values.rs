@@ -28,7 +28,12 @@ pub fn aggregations_are_exact() -> Result<(), Failed> {
         let value_seen = ran.value(&format!("@{name}: "));
         same((name, value_seen?), (name, value))?;
     }
-    for line in ["[0]                    1 |", "[1]                    1 |", "[2, 4)                 2 |", "[512, 1K)            488 |"] {
+    for line in [
+        "[0]                    1 |",
+        "[1]                    1 |",
+        "[2, 4)                 2 |",
+        "[512, 1K)            488 |",
+    ] {
         check(ran.stdout.contains(line), || format!("no {line} in\n{}", ran.stdout))?;
     }
     Ok(())
@@ -127,7 +132,10 @@ pub fn arguments_of_a_set() -> Result<(), Failed> {
     )?;
     same(ran.value("@[tracepoint:syscalls:sys_enter_close]: ")?, "499500")?;
     same(ran.value("@n[1]: ")?, "1000")?;
-    let ran = script("sys_enter /pid == cpid && args.id == 3 && args.args[0] >= 100000/ { @ = sum(args.args[0] - 100000); }", &["close", "1000"])?;
+    let ran = script(
+        "sys_enter /pid == cpid && args.id == 3 && args.args[0] >= 100000/ { @ = sum(args.args[0] - 100000); }",
+        &["close", "1000"],
+    )?;
     same(ran.value("@: ")?, "499500")
 }
 
@@ -144,7 +152,10 @@ pub fn userspace_clauses_read_the_maps() -> Result<(), Failed> {
     same(ran.value("@e: ")?, "2")?;
     let rest = ran.stdout.lines().filter(|line| line.starts_with('@')).collect::<Vec<_>>();
     same(rest, vec!["@a: 0", "@e: 2", "@last: 1", "@m: 3"])?;
-    let ran = run(&["-e", "BEGIN { @x[1] = 5; @x[2] = 3; print(@x); print(@x, 1); print(@x, 0, 2); print(@x[1]); print(\"done\"); exit(3); } END { clear(@x); }"]);
+    let ran = run(&[
+        "-e",
+        "BEGIN { @x[1] = 5; @x[2] = 3; print(@x); print(@x, 1); print(@x, 0, 2); print(@x[1]); print(\"done\"); exit(3); } END { clear(@x); }",
+    ]);
     ran.ended_with(3)?;
     same(ran.stdout.as_str(), "@x[2]: 3\n@x[1]: 5\n@x[1]: 5\n@x[2]: 1\n@x[1]: 2\n5\ndone\n")
 }
@@ -157,7 +168,8 @@ pub fn deep_expressions_and_many_variables() -> Result<(), Failed> {
     let right_expected = (0..30).fold(1i64, |inner, _| 3i64.wrapping_sub(inner.wrapping_add(2)));
     let variables = (0..20).map(|index| format!("$v{index} = $a + {index};")).collect::<String>();
     let sum = (0..20).map(|index| format!("$v{index}")).collect::<Vec<_>>().join(" + ");
-    let body = format!("$a = 2 + cpu * 0; $b = 3 + cpu * 0; @deep = {nested}; @right = {right}; {variables} @sum = {sum};");
+    let body =
+        format!("$a = 2 + cpu * 0; $b = 3 + cpu * 0; @deep = {nested}; @right = {right}; {variables} @sum = {sum};");
     for probe in ["BEGIN", "sys_enter_getppid /pid == cpid/"] {
         let records = json(&format!("{probe} {{ {body} }}"), &["getppid", "1"])?;
         let value = |name: &str| of_type(&records, "map").find_map(|map| map[name].as_i64());
@@ -165,6 +177,9 @@ pub fn deep_expressions_and_many_variables() -> Result<(), Failed> {
         same(value("@right"), Some(right_expected))?;
         same(value("@sum"), Some(230))?;
     }
-    let ran = with_load(&["-e", "sys_enter_getppid /pid == cpid/ { let $x; if (cpu > 100000) { $x = 5; } @ = $x; }"], &["getppid", "1"]);
+    let ran = with_load(
+        &["-e", "sys_enter_getppid /pid == cpid/ { let $x; if (cpu > 100000) { $x = 5; } @ = $x; }"],
+        &["getppid", "1"],
+    );
     same(ran.value("@: ")?, "0")
 }

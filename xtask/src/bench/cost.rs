@@ -112,7 +112,8 @@ fn attach(program: &mut TracePoint) -> Result<()> {
 /// Nanoseconds of one getppid(2) on each of [`CPUS`].
 fn per_call_on_each() -> Result<[f64; 2]> {
     let last = std::thread::available_parallelism()?.get() - 1;
-    Ok([0, last].map(|cpu| std::thread::scope(|scope| scope.spawn(|| per_call(cpu)).join().expect("it does not panic"))))
+    Ok([0, last]
+        .map(|cpu| std::thread::scope(|scope| scope.spawn(|| per_call(cpu)).join().expect("it does not panic"))))
 }
 
 /// Nanoseconds of one getppid(2), the best of three portions: what is added by others only makes it slower.

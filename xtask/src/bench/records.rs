@@ -1,7 +1,7 @@
 //! Records: how many reach the output, and how many are lost.
 
-use std::io::{BufRead, BufReader};
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -54,7 +54,11 @@ fn run(which: Which, rate: u64) -> Result<Run> {
     let binary = std::env::current_exe()?;
     // The load waits until it is told, so that its process id is known to the script.
     let mut load = Command::new("sh");
-    load.arg("-c").arg("read go; exec \"$0\" paced \"$1\" \"$2\"").arg(binary).arg(rate.to_string()).arg(SECONDS.to_string());
+    load.arg("-c")
+        .arg("read go; exec \"$0\" paced \"$1\" \"$2\"")
+        .arg(binary)
+        .arg(rate.to_string())
+        .arg(SECONDS.to_string());
     let mut load = load.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let script = format!(
         "tracepoint:syscalls:sys_enter_getppid /pid == {}/ {{ printf(\"%d %s %d\\n\", pid, comm, cpu); }}",

@@ -83,7 +83,8 @@ fn run(which: Which, script: &str, seconds: f64) -> Result<Run> {
     let calls = observer.join().map_err(|_| anyhow::anyhow!("the observer failed"))?;
     // Not by wait4(2): what that says includes the memory of the process that forked.
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     // SAFETY: our own child.
     unsafe { libc::kill(child.id() as i32, libc::SIGINT) };
     let mut text = String::new();

@@ -45,7 +45,12 @@ fn list() -> String {
 fn page(entry: &Entry) -> String {
     let Entry { code, title, text, wrong, right } = entry;
     let kind = if code.starts_with('W') { "warning" } else { "error" };
-    format!("{kind}[{code}]: {title}\n\n{}\nThis gives it:\n\n{}\nThis is right:\n\n{}", wrapped(text), indented(wrong), indented(right))
+    format!(
+        "{kind}[{code}]: {title}\n\n{}\nThis gives it:\n\n{}\nThis is right:\n\n{}",
+        wrapped(text),
+        indented(wrong),
+        indented(right)
+    )
 }
 
 fn indented(script: &str) -> String {

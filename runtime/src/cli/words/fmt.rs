@@ -23,7 +23,9 @@ Options:
 pub fn run(args: &Args) -> Result<u8, Failure> {
     super::only_options(args, &["check"])?;
     if args.arguments.is_empty() {
-        return Err(mistake("name the scripts to format, or `-` for standard input\nhelp: `scope fmt --help` tells more"));
+        return Err(mistake(
+            "name the scripts to format, or `-` for standard input\nhelp: `scope fmt --help` tells more",
+        ));
     }
     let check = args.options.contains_key("check");
     let (mut wrong, mut status) = (Vec::new(), 0);
@@ -39,12 +41,17 @@ pub fn run(args: &Args) -> Result<u8, Failure> {
             Ok(formatted) if name == "-" => print(&formatted)?,
             Ok(formatted) if formatted == text => {}
             Ok(formatted) => {
-                fs::write(name, formatted).map_err(|error| failure(format!("can't write {name}: {}", script::reason(&error))))?;
+                fs::write(name, formatted)
+                    .map_err(|error| failure(format!("can't write {name}: {}", script::reason(&error))))?;
             }
             // The others are formatted all the same.
-            Err(Refused::Wrong(found)) => wrong.push(render::errors(&Source::new(name.clone(), text), &found, colour())),
+            Err(Refused::Wrong(found)) => {
+                wrong.push(render::errors(&Source::new(name.clone(), text), &found, colour()))
+            }
             Err(Refused::Changed) => {
-                return Err(failure(format!("formatting {name} would change what it means: it is left as it is\nhelp: this is a bug of scope: please report it with the script")));
+                return Err(failure(format!(
+                    "formatting {name} would change what it means: it is left as it is\nhelp: this is a bug of scope: please report it with the script"
+                )));
             }
         }
     }
