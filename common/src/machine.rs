@@ -8,7 +8,7 @@
 //! and that jumps stay inside the plan is proven before, by `dsl`'s plan verifier, and once more by the kernel's.
 
 use crate::arith::{Alu, alu, alu_straight, blind, less, ones_if, opaque};
-use crate::plan::{Builtin, Code, Loss, Op, Series};
+use crate::plan::{Builtin, Code, EXACT, Loss, Op, Series};
 
 /// What a plan runs on: registers, a frame of memory, a context, maps, and somewhere to send records.
 ///
@@ -50,7 +50,7 @@ pub trait Host {
     fn constant(&mut self, to: u32, from: u32, len: u32);
     /// Writes the current task's name to the frame, 16 bytes.
     fn comm(&mut self, off: u32);
-    /// Reads a string to the frame, of `limit` bytes at most with the NUL if that is less than `max`; gives its length
+    /// Reads a string to the frame, of `max` bytes at most with the NUL, of `limit` at most without it; gives its length
     /// without the NUL, which no bit is set of that is not set in `mask`.
     fn string(&mut self, off: u64, address: u64, max: u32, mask: u64, space: u8, limit: Option<u64>) -> u64;
     /// Points the value cursor at an existing entry; says whether there is one.
@@ -77,7 +77,7 @@ pub trait Host {
     /// Finds a text in another, both in the frame; gives its place or -1.
     fn search(&mut self, text: u32, size: u32, part: u32, part_size: u32) -> u64;
     /// Keeps a stack: see [`Code::Stack`].
-    fn stack(&mut self, off: u32, frames: u32, user: bool);
+    fn stack(&mut self, off: u32, frames: u32, user: bool, skipped: u8, own: u32);
     /// Sends a signal to the current process.
     fn signal(&mut self, number: u64);
     /// Counts the rounds of the loop of a nesting from 0 again.
@@ -229,8 +229,14 @@ fn rest<H: Host>(host: &mut H, op: Op) -> Next {
     } else if code == Code::Str as u8 {
         let imm = host.imm();
         let extra = if op.b() == Op::NONE { 0 } else { host.reg(op.b()) };
-        let limited = (imm >> 40) as u8;
-        let limit = if limited == 0 { None } else { Some(blind(host.reg(limited - 1))) };
+        let limited = imm >> 40;
+        let limit = if limited == 0 {
+            None
+        } else if limited == EXACT {
+            Some(u64::MAX)
+        } else {
+            Some(blind(host.reg(limited as u8 - 1)))
+        };
         let (max, mask) = (imm as u32 & 0xffff, imm >> 16 & 0xffff);
         let len = host.string(op.off() as u64 + extra, host.reg(op.a()), max, mask, (imm >> 32) as u8, limit);
         host.set_reg(op.dst(), len);
@@ -309,7 +315,7 @@ fn rest<H: Host>(host: &mut H, op: Op) -> Next {
         host.set_reg(op.dst(), entries);
     } else if code == Code::Stack as u8 {
         let imm = host.imm();
-        host.stack(op.off(), imm as u32, imm >> 32 == 1);
+        host.stack(op.off(), imm as u32 & 0xffff, imm >> 16 & 1 == 1, op.b(), (imm >> 32) as u32);
     } else if code == Code::ValueSquare as u8 {
         let value = host.reg(op.a());
         let negative = op.dst() == 1 && value >> 63 == 1;

@@ -68,7 +68,9 @@ pub enum Code {
     Const,
     /// Reads the NUL-ended string at address `r[a]` to `frame[off + r[b]..]` (or `frame[off..]` if `b` is
     /// [`Op::NONE`]), `imm as u16` bytes at most with the NUL, from the [`Space`] `imm >> 32 & 0xff`; `r[dst] = ` its
-    /// length without the NUL, which is below `imm >> 16 as u16`, a power of two less 1. If `imm >> 40` is not 0, the register of that number less 1 holds a lower limit. A string cut short is counted as [`Loss::CutString`]; in place of one that can't be
+    /// length without the NUL, which is below `imm >> 16 as u16`, a power of two less 1. A string cut short
+    /// is counted as [`Loss::CutString`], unless it is wanted so: if `imm >> 40` is [`EXACT`], or else not 0, when the
+    /// register of that number less 1 holds how many bytes without the NUL are wanted. In place of a string that can't be
     /// read stands [`FAULT`].
     Str,
     /// Points the value cursor at the entry of the map in slot `a` under the key at `frame[off..]`; if there is none,
@@ -112,8 +114,9 @@ pub enum Code {
     /// `r[dst] = ` how many entries the map in slot `a` has, whose number is `imm`.
     Entries,
     /// Keeps the stack under a number: `frame[off..][..16] = ` that number, and `process | frames << 32`; the process is
-    /// 0 for the kernel's. `imm as u32` frames at most, of the process if `imm >> 32` is 1. The [`STACK_WORK`] bytes
-    /// behind are for the host to work in.
+    /// 0 for the kernel's. `imm as u16` frames at most, of the process if bit 16 of `imm` is set, without the first `b`,
+    /// and without the one behind them if it is in the function whose address has the low half `imm >> 32`. The
+    /// [`STACK_WORK`] bytes behind are for the host to work in.
     Stack,
     /// Adds the square of `r[a]` to the 128 bits at `value[off..]`; of its magnitude if `dst` is 1.
     ValueSquare,
@@ -228,6 +231,9 @@ pub const STACK_FRAMES: usize = 127;
 pub const STACK_WORK: usize = 8 + 8 * STACK_FRAMES;
 /// How deep loops nest.
 pub const LOOPS: usize = 3;
+
+/// In place of the register with a string's limit: as many bytes as there is room for are wanted.
+pub const EXACT: u64 = 0xff;
 
 /// What stands in place of a string that could not be read, padded to a whole word.
 pub const FAULT: [u8; 8] = *b"<fault>\0";

@@ -302,8 +302,8 @@ pub enum ExprKind {
         address: Box<Expr>,
         /// Bytes at most, the NUL included.
         max: usize,
-        /// Fewer bytes, if that is said by a value of the run.
-        limit: Option<Box<Expr>>,
+        /// What ends it before its NUL.
+        limit: Limit,
     },
     /// The bytes at an address.
     Buf {
@@ -369,8 +369,11 @@ pub enum ExprKind {
     Delete(Place),
     /// How many entries a map has.
     Count(usize),
-    /// A stack.
-    Stack,
+    /// A stack, without the frame of the probe's own function, whose address has this low half; 0 if it has none.
+    Stack {
+        /// The low half of the address.
+        own: u32,
+    },
     /// How many frames a stack has.
     Depth(Box<Expr>),
     /// A quantile of a histogram, in thousandths of a percent; in userspace.
@@ -379,24 +382,31 @@ pub enum ExprKind {
     After(Vec<Statement>, Box<Expr>),
 }
 
+/// What ends a text before its NUL.
+#[derive(Clone, Debug)]
+pub enum Limit {
+    /// The longest text that there is: one that is longer is cut, which is counted.
+    Longest,
+    /// So many characters are wanted.
+    Exact,
+    /// So many characters are wanted as a value of the run says.
+    Of(Box<Expr>),
+}
+
 impl Expr {
     /// An array of characters that lies at an address: a text, with or without a NUL at its end.
     #[must_use]
     pub fn of_characters(address: Box<Expr>, count: usize, span: Span) -> Expr {
-        // The NUL is added, which the limit counts; a text that comes up to a limit below `max` is not taken for one that was cut.
-        let max = (count + 2).min(MAX_STRING);
-        let limit = Expr { kind: ExprKind::Int(count as u64 + 1), ty: Type::UNSIGNED, span };
-        Expr { kind: ExprKind::Str { address, max, limit: Some(Box::new(limit)) }, ty: Type::text(max), span }
+        // The NUL is added.
+        let max = (count + 1).min(MAX_STRING);
+        Expr { kind: ExprKind::Str { address, max, limit: Limit::Exact }, ty: Type::text(max), span }
     }
 
     /// How many characters it has, if it is an array of them in memory.
     #[must_use]
     pub fn characters(&self) -> Option<usize> {
         match &self.kind {
-            ExprKind::Str { limit: Some(limit), .. } => match limit.kind {
-                ExprKind::Int(limit) => Some(limit as usize - 1),
-                _ => None,
-            },
+            ExprKind::Str { max, limit: Limit::Exact, .. } => Some(max - 1),
             _ => None,
         }
     }
@@ -423,7 +433,7 @@ impl Expr {
                 place.key.iter().any(|part| part.any(holds))
             }
             ExprKind::Str { address, limit, .. } => {
-                address.any(holds) || limit.as_ref().is_some_and(|limit| limit.any(holds))
+                address.any(holds) || matches!(limit, Limit::Of(limit) if limit.any(holds))
             }
             ExprKind::Buf { address: left, len: right, .. }
             | ExprKind::Alu(_, left, right)
@@ -446,7 +456,7 @@ impl Expr {
             // Statements may read whatever they like.
             ExprKind::After(..) => true,
             ExprKind::Int(_) | ExprKind::Text(_) | ExprKind::Builtin(_) | ExprKind::Variable(_) => false,
-            ExprKind::Access(_) | ExprKind::Count(_) | ExprKind::Stack => false,
+            ExprKind::Access(_) | ExprKind::Count(_) | ExprKind::Stack { .. } => false,
         }
     }
 }

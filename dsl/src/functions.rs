@@ -215,7 +215,7 @@ table! {
         "BEGIN { static_assert(sizeof(int64) == 8, \"strange machine\"); }"
     "stats" Stats Aggregation 1..1 "@m = stats(n)" "count, average and total of n; with the setting stats_detail also minimum, maximum and standard deviation"
         "sys_exit { @[comm] = stats(args.ret); }"
-    "str" Str Value 1..2 "str(pointer, n)" "the text at an address, n bytes at most with the final NUL"
+    "str" Str Value 1..2 "str(pointer, n)" "the text at an address, n bytes of it at most"
         "tracepoint:syscalls:sys_enter_openat { @[str(args.filename)] = count(); }"
     "strcap" Strcap Value 1..1 "strcap(text)" "how many bytes a text's area has"
         "BEGIN { printf(\"%d\\n\", strcap(comm)); }"

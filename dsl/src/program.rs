@@ -4,7 +4,7 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use scope_common::arith::ALUS;
-use scope_common::plan::{Code, Op};
+use scope_common::plan::{Code, EXACT, Op};
 
 use crate::checked::{Action, Value};
 use crate::config::Config;
@@ -180,6 +180,7 @@ impl fmt::Display for Shown {
                 let extra = if op.b() == Op::NONE { String::new() } else { format!(" + r{}", op.b()) };
                 let limit = match high >> 8 {
                     0 => String::new(),
+                    EXACT => ", cut".to_owned(),
                     register => format!(", r{} at most", register - 1),
                 };
                 write!(
@@ -224,7 +225,10 @@ impl fmt::Display for Shown {
             }
             Code::Gather => write!(out, "gather    r{dst} = {} of m{a}[frame[{off}]][{low}], {high} cpus", alu(op.b())),
             Code::Entries => write!(out, "entries   r{dst} = m{a}"),
-            Code::Stack => write!(out, "stack     frame[{off}] = {}, {low} frames", space(high)),
+            Code::Stack => {
+                let whose = space(imm >> 16 & 1);
+                write!(out, "stack     frame[{off}] = {whose}, {} frames from {}", imm & 0xffff, op.b())
+            }
             Code::ValueSquare => write!(out, "square    value[{off}; 16] += r{a} * r{a}"),
             Code::ValueSeries => {
                 write!(out, "series    value[{} buckets of {imm} ns] <- r{a}, {}", off & 0xffff, off >> 16)

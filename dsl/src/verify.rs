@@ -4,8 +4,8 @@
 
 use scope_common::arith::ALUS;
 use scope_common::plan::{
-    Builtin, Code, LOOPS, MAP_SLOTS, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS, STACK_FRAME,
-    STACK_FRAMES, STACK_WORK, Series,
+    Builtin, Code, EXACT, LOOPS, MAP_SLOTS, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS,
+    STACK_FRAME, STACK_FRAMES, STACK_WORK, Series,
 };
 use scope_common::value::SERIES_WORDS;
 
@@ -143,7 +143,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                 if op.b() != Op::NONE {
                     self.read(op.b())?;
                 }
-                if high >> 8 > 0 {
+                if ![0, EXACT as usize].contains(&(high >> 8)) {
                     self.read((high >> 8) as u8 - 1)?;
                 }
                 let (max, mask) = (low & 0xffff, low >> 16);
@@ -238,7 +238,8 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                 self.write(op.dst())?;
             }
             Code::Stack => {
-                if off < STACK_FRAME || low == 0 || low > STACK_FRAMES {
+                let frames = low & 0xffff;
+                if off < STACK_FRAME || frames == 0 || frames > STACK_FRAMES {
                     return Err("no such stack".to_owned());
                 }
                 self.frame(off, 16 + STACK_WORK)?;

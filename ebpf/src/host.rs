@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::generated as bpf;
-use scope_common::arith::{Alu, alu, blind, ones_if, opaque};
+use scope_common::arith::{Alu, alu, blind, less, ones_if, opaque};
 use scope_common::machine::Host;
 use scope_common::plan::{
     Builtin, COUNTERS, Code, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op,
@@ -298,7 +298,7 @@ impl Host for Kernel {
         // A byte more than the limit, to tell a string that just fits from one that was cut.
         let max = u64::from(max) & (2 * MAX_STRING as u64 - 1);
         let room = match limit {
-            Some(limit) if limit < max => limit as u32,
+            Some(limit) if limit < max => limit as u32 + 1,
             Some(_) => max as u32,
             None => max as u32 + 1,
         };
@@ -502,11 +502,20 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn stack(&mut self, off: u32, frames: u32, user: bool) {
+    fn stack(&mut self, off: u32, frames: u32, user: bool, skipped: u8, own: u32) {
         const BPF_F_USER_STACK: u64 = 256;
+        /// No `__bpf_trace_*` has more bytes: it loads arguments and calls.
+        const TRACE_FUNCTION: u64 = 192;
         let work = off + 16;
         let buffer = self.at(work + 8).cast::<c_void>();
-        let flags = if user { BPF_F_USER_STACK } else { 0 };
+        let mut flags = u64::from(skipped) | if user { BPF_F_USER_STACK } else { 0 };
+        if own != 0 {
+            // SAFETY: as below; one frame.
+            unsafe { bpf::bpf_get_stack(self.context, buffer, 8, flags) };
+            let inside = (self.load(work + 8) as u32).wrapping_sub(own);
+            // The number of frames to skip is one more if it is.
+            flags += less(u64::from(inside), TRACE_FUNCTION);
+        }
         // SAFETY: the verifier checks that the frames have room.
         let bytes = unsafe { bpf::bpf_get_stack(self.context, buffer, (frames & STACK_FRAMES as u32) * 8, flags) };
         let count = if blind(bytes as u64) >> 63 == 1 { 0 } else { blind(bytes as u64) / 8 };

@@ -263,7 +263,7 @@ impl Host for User<'_> {
     fn string(&mut self, off: u64, address: u64, max: u32, _mask: u64, _space: u8, limit: Option<u64>) -> u64 {
         let at = off as usize;
         let limited = limit.is_some();
-        let max = limit.map_or(max, |limit| limit.clamp(1, max.into()) as u32);
+        let max = limit.map_or(max, |limit| limit.min(u64::from(max) - 1) as u32 + 1);
         let mut len = 0;
         let mut byte = [0];
         while self.surroundings.memory(address.wrapping_add(len), &mut byte) {
@@ -360,7 +360,7 @@ impl Host for User<'_> {
         found.map_or(u64::MAX, |at| at as u64)
     }
 
-    fn stack(&mut self, off: u32, _frames: u32, _user: bool) {
+    fn stack(&mut self, off: u32, _frames: u32, _user: bool, _skipped: u8, _own: u32) {
         self.frame[off as usize..off as usize + 16].fill(0);
     }
 

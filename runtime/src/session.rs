@@ -313,8 +313,8 @@ impl Attached {
         let missed = loaded.iter().filter_map(|loaded| loaded.info().ok()).map(|info| info.missed).sum::<u64>();
         if missed > 0 {
             stage.lost(missed);
-            warnings
-                .push(format!("{missed} events were skipped by the kernel because a program was running on their CPU"));
+            let events = counted(missed, "event was", "events were");
+            warnings.push(format!("{events} skipped by the kernel because a program was running on that CPU"));
         }
         self.report_lost_records();
         let stage = &mut self.built.stage;
@@ -328,21 +328,29 @@ impl Attached {
     }
 }
 
+/// A number of things, in the one form or the other.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// What was lost beside records, and what failed.
 fn stage_warnings(stage: &Stage) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Ok(losses) = stage.tables.losses() {
         let cut = losses[Loss::CutString as usize];
         if cut > 0 {
-            warnings.push(format!("{cut} strings were cut at their limit; `str(pointer, n)` sets it"));
+            let strings = counted(cut, "string was", "strings were");
+            warnings.push(format!("{strings} cut at the longest there is; the setting max_strlen sets it"));
         }
         let cut = losses[Loss::CutLoop as usize];
         if cut > 0 {
-            warnings.push(format!("{cut} loops were cut at their limit; the setting max_loop_rounds sets it"));
+            let loops = counted(cut, "loop was", "loops were");
+            warnings.push(format!("{loops} cut at the most rounds there are; the setting max_loop_rounds sets it"));
         }
         let stacks = losses[Loss::Stack as usize];
         if stacks > 0 {
-            warnings.push(format!("{stacks} stacks found no room and are shown as <lost>"));
+            let stacks = counted(stacks, "stack", "stacks");
+            warnings.push(format!("{stacks} found no room, shown as <lost>"));
         }
         for map in 0..MAX_MAPS {
             let full = losses[Loss::MapFull as usize + map];
@@ -352,8 +360,9 @@ fn stage_warnings(stage: &Stage) -> Vec<String> {
                 // Entries that are large on every CPU are not made beforehand.
                 let large = stage.tables.map(map).storage.value_size > 4096;
                 let memory = if large { ", or the kernel had no memory for its large entries at once" } else { "" };
+                let updates = counted(full, "update of a new key was", "updates of new keys were");
                 warnings.push(format!(
-                    "{name} was full ({entries} entries){memory}: {full} updates of new keys were lost; `let {name} = hash(N);` makes room for N"
+                    "{name} was full ({entries} entries){memory}: {updates} lost; `let {name} = hash(N);` makes room for N"
                 ));
             }
         }

@@ -17,7 +17,7 @@ use crate::host::World;
 use crate::output::{self, Kind, Message, Origin, Shown, Sink};
 use crate::script::Functions;
 use crate::shown::{self, Wish};
-use crate::tables::Tables;
+use crate::tables::{Key, Tables, Words};
 use crate::value::{self, Names, Value};
 
 /// The user stage of a running trace.
@@ -253,12 +253,23 @@ impl Stage {
         }
     }
 
+    /// The entries of a map; what was never counted was counted 0 times, which is an answer, too.
+    fn entries(&mut self, map: usize) -> io::Result<Vec<(Key, Words)>> {
+        let mut raw = self.tables.entries(map)?;
+        let described = self.tables.map(map);
+        let count = matches!(described.value, MapValue::Gathered { kind: Aggregation::Count, .. });
+        if count && raw.is_empty() && described.key.is_empty() {
+            raw.push((vec![0; described.storage.key_size], vec![0]));
+        }
+        Ok(raw)
+    }
+
     fn print_map(&mut self, map: usize, wish: Wish) -> io::Result<()> {
-        let raw = self.tables.entries(map)?;
+        let raw = self.entries(map)?;
         self.show_map(map, raw, wish)
     }
 
-    fn show_map(&mut self, map: usize, raw: Vec<(Vec<u8>, Vec<u64>)>, wish: Wish) -> io::Result<()> {
+    fn show_map(&mut self, map: usize, raw: Vec<(Key, Words)>, wish: Wish) -> io::Result<()> {
         let described = self.tables.map(map);
         let wish = Wish { detail: self.config.stats_detail, ..wish };
         let entries = shown::entries(described, raw, &self.names, wish);
@@ -296,7 +307,7 @@ impl Stage {
             if self.broken.is_some() || !self.config.print_maps_on_exit {
                 return;
             }
-            let done = self.tables.entries(map).and_then(|raw| {
+            let done = self.entries(map).and_then(|raw| {
                 if raw.is_empty() {
                     return Ok(());
                 }

@@ -193,11 +193,6 @@ impl Names {
                     Place::Unknown => None,
                 },
             };
-            // What the probe itself puts on the stack is not what was asked for.
-            let own = |symbol: &Symbol| OWN_FRAMES.iter().any(|own| symbol.name.starts_with(own));
-            if !stack.user && lines.is_empty() && symbol.as_ref().is_some_and(own) {
-                continue;
-            }
             lines.push(frame(address, symbol, stack));
         }
         lines
@@ -224,10 +219,6 @@ impl Names {
         parts.collect()
     }
 }
-
-/// How the names of the frames begin that a probe puts on the stack.
-const OWN_FRAMES: [&str; 6] =
-    ["bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_", "bpf_get_stack", "___bpf_prog_run"];
 
 fn frame(address: u64, symbol: Option<Symbol>, stack: &Stack) -> String {
     match (stack.mode, symbol) {

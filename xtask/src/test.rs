@@ -1,9 +1,12 @@
 //! All tests, in the order in which a failure is cheapest to find.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use anyhow::{Result, bail};
 
 use crate::ebpf::Proof;
-use crate::{cargo, ebpf, fuzz, run, vm};
+use crate::{cargo, ebpf, fuzz, packages, run, vm};
 
 /// Runs all tests; with `quick`, those of this kernel only; with `long`, more random ones.
 pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
@@ -17,6 +20,9 @@ pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
     run(&mut unit)?;
     step("cases of the language, in userspace and in the kernel");
     cases(bless)?;
+    step("programs beside bpftrace");
+    packages::need("/usr/bin/bpftrace", &["bpftrace"])?;
+    run(Command::new(release("peer")).arg("--scope").arg(release("scope")))?;
     step("random programs in userspace and in the kernel");
     run(differential().args(["--count", if long { "10000" } else { "500" }]))?;
     if long {
@@ -73,14 +79,13 @@ fn run_cargo(arguments: &[&str]) -> Result<()> {
 
 /// The cases by BEGIN, then by a system call: both print the same.
 fn cases(bless: bool) -> Result<()> {
-    let release = crate::root().join("target/release");
-    for (live, blesses) in [(false, bless), (true, bless)] {
-        let mut command = std::process::Command::new(release.join("cases"));
-        command.arg("--scope").arg(release.join("scope"));
+    for live in [false, true] {
+        let mut command = Command::new(release("cases"));
+        command.arg("--scope").arg(release("scope"));
         if live {
             command.arg("--live");
         }
-        if blesses {
+        if bless {
             command.arg("--bless");
         }
         run(&mut command)?;
@@ -88,14 +93,17 @@ fn cases(bless: bool) -> Result<()> {
     Ok(())
 }
 
-fn differential() -> std::process::Command {
-    let release = crate::root().join("target/release");
-    let mut command = std::process::Command::new(release.join("differential"));
-    command.arg("--scope").arg(release.join("scope"));
+fn differential() -> Command {
+    let mut command = Command::new(release("differential"));
+    command.arg("--scope").arg(release("scope"));
     command
 }
 
 fn live() -> Result<()> {
-    let release = crate::root().join("target/release");
-    run(std::process::Command::new(release.join("live")).arg("--scope").arg(release.join("scope")))
+    run(Command::new(release("live")).arg("--scope").arg(release("scope")))
+}
+
+/// A binary that was built.
+fn release(name: &str) -> PathBuf {
+    crate::root().join("target/release").join(name)
 }

@@ -1,7 +1,7 @@
 //! Functions that do something: most of them in userspace, by a record.
 
 use crate::ast::{self, ExprKind as Ast, Name};
-use crate::checked::{Action, Argument, EmittedField, Expr, ExprKind, Purpose, Statement, Value};
+use crate::checked::{Action, Argument, EmittedField, Expr, ExprKind, Limit, Purpose, Statement, Value};
 use crate::diagnostic::Diagnostic;
 use crate::functions::{Function, Row};
 use crate::source::Span;
@@ -199,7 +199,7 @@ impl Checker<'_> {
         let argv = self.once(argv, &mut before);
         for index in 0..JOINED {
             let pointer = self.read(argv.clone(), index * 8, text, space, span)?;
-            let kind = ExprKind::Str { address: Box::new(pointer), max: JOINED_BYTES, limit: None };
+            let kind = ExprKind::Str { address: Box::new(pointer), max: JOINED_BYTES, limit: Limit::Longest };
             texts.push(record.add(Expr { kind, ty: Type::text(JOINED_BYTES), span }));
         }
         let send = self.output(Action::Join { texts, separator }, record.values);

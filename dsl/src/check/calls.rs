@@ -9,6 +9,7 @@ use crate::ctypes::CType;
 use crate::diagnostic::Diagnostic;
 use crate::functions::{Function, Role, Row, TABLE};
 use crate::limits::STACK_DEPTH;
+use crate::resolve::Site;
 use crate::source::Span;
 use crate::types::{Named, Space, Stack, StackMode, Type};
 
@@ -242,6 +243,17 @@ impl Checker<'_> {
         self.member_of(parent, &name(member), span)
     }
 
+    /// The low half of the address of the kernel's function that calls a raw tracepoint's program. The compiler of the
+    /// kernel may have made a jump of that call, and then it has no frame.
+    fn own_function(&self) -> u32 {
+        let name = match self.site() {
+            Site::RawSyscalls { exit: false, .. } | Site::SyscallSet { exit: false, .. } => "__bpf_trace_sys_enter",
+            Site::RawSyscalls { exit: true, .. } | Site::SyscallSet { exit: true, .. } => "__bpf_trace_sys_exit",
+            _ => return 0,
+        };
+        self.given.facts.kernel_address(name).map_or(0, |address| address as u32)
+    }
+
     /// `kstack(mode, depth)`.
     pub(super) fn stack(&mut self, user: bool, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         let (mut mode, mut depth) = (self.given.config.stack_mode, STACK_DEPTH);
@@ -265,7 +277,8 @@ impl Checker<'_> {
             self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
             return None;
         }
-        Some(Expr { kind: ExprKind::Stack, ty: Type::Stack(Stack { user, mode, depth }), span })
+        let own = if user { 0 } else { self.own_function() };
+        Some(Expr { kind: ExprKind::Stack { own }, ty: Type::Stack(Stack { user, mode, depth }), span })
     }
 
     /// `usym(address)`: the address with the process, which tells what it means.

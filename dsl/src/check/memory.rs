@@ -5,7 +5,7 @@ use std::rc::Rc;
 use scope_common::arith::Alu;
 
 use crate::ast::{self, Name, TypeRef};
-use crate::checked::{Expr, ExprKind, Field, Peek};
+use crate::checked::{Expr, ExprKind, Field, Limit, Peek};
 use crate::ctypes::{CType, Member, TypeId};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -187,7 +187,11 @@ impl Checker<'_> {
                 if count == 0 {
                     // It goes on to its NUL.
                     let max = self.given.config.max_strlen;
-                    return Some(Expr { kind: ExprKind::Str { address, max, limit: None }, ty: Type::text(max), span });
+                    return Some(Expr {
+                        kind: ExprKind::Str { address, max, limit: Limit::Longest },
+                        ty: Type::text(max),
+                        span,
+                    });
                 }
                 return Some(Expr::of_characters(address, count as usize, span));
             }

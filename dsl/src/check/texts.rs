@@ -3,7 +3,7 @@
 use scope_common::plan::MAX_STRING;
 
 use crate::ast;
-use crate::checked::{Access, Expr, ExprKind};
+use crate::checked::{Access, Expr, ExprKind, Limit};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::types::{Space, Type};
@@ -24,7 +24,9 @@ impl Checker<'_> {
             // The text of a field or the name of a task is no address: it is there already.
             Type::Text { .. } => match address.kind {
                 // A shorter length holds; a longer one than the text has says nothing.
-                ExprKind::Str { address, max: have, .. } if arguments.len() > 1 && (max < have || limit.is_some()) => {
+                ExprKind::Str { address, max: have, .. }
+                    if arguments.len() > 1 && (max < have || matches!(limit, Limit::Of(_))) =>
+                {
                     let max = max.min(have);
                     Some(Expr { kind: ExprKind::Str { address, max, limit }, ty: Type::text(max), span })
                 }
@@ -69,18 +71,21 @@ impl Checker<'_> {
     }
 
     /// How many bytes are read at most, and how many if only the run knows.
-    fn length(&mut self, argument: Option<&ast::Expr>) -> Option<(usize, Option<Box<Expr>>)> {
+    fn length(&mut self, argument: Option<&ast::Expr>) -> Option<(usize, Limit)> {
         let most = self.given.config.max_strlen;
-        let Some(argument) = argument else { return Some((most, None)) };
+        let Some(argument) = argument else { return Some((most, Limit::Longest)) };
         let length = self.number(argument)?;
         match length.kind {
-            ExprKind::Int(length) if (1..=MAX_STRING as u64).contains(&length) => Some((length as usize, None)),
+            ExprKind::Int(length) if (1..=MAX_STRING as u64).contains(&length) => {
+                // The NUL is added.
+                Some((MAX_STRING.min(length as usize + 1), Limit::Exact))
+            }
             ExprKind::Int(_) => {
                 let label = format!("expected 1 to {MAX_STRING}");
                 self.error(Diagnostic::error("E0316", argument.span, "strings have no such length", label));
                 None
             }
-            _ => Some((most, Some(Box::new(length)))),
+            _ => Some((most, Limit::Of(Box::new(length)))),
         }
     }
 

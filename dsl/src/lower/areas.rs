@@ -1,10 +1,10 @@
 //! Values that fit no register: laid in the frame, padded with zeroes to the size of their type.
 
 use scope_common::arith::Alu;
-use scope_common::plan::{Code, Op, STACK_WORK, Space};
+use scope_common::plan::{Code, EXACT, Op, STACK_WORK, Space};
 
 use crate::builtins::Builtin;
-use crate::checked::{Access, Expr, ExprKind};
+use crate::checked::{Access, Expr, ExprKind, Limit};
 use crate::types::{Part, Type};
 
 use super::builder::Operand;
@@ -27,7 +27,7 @@ impl Lowerer<'_> {
     /// scratch memory only; or whether it is read at offsets that are not aligned.
     pub(super) fn needs_scratch(expr: &Expr) -> bool {
         match &expr.kind {
-            ExprKind::Str { .. } | ExprKind::Buf { .. } | ExprKind::Copy { .. } | ExprKind::Stack => true,
+            ExprKind::Str { .. } | ExprKind::Buf { .. } | ExprKind::Copy { .. } | ExprKind::Stack { .. } => true,
             ExprKind::Access(Access::Chars { .. } | Access::DataLocation(_)) => true,
             ExprKind::Tuple(values) => values.iter().any(Self::needs_scratch),
             ExprKind::As(inner) | ExprKind::After(_, inner) => Self::needs_scratch(inner),
@@ -120,12 +120,13 @@ impl Lowerer<'_> {
                 self.builder.op(Code::Read, first + 1, first, Op::NONE, off, imm);
             }
             ExprKind::Buf { address, len, max } => self.lay_buffer(address, len, *max, off, size, first),
-            ExprKind::Stack => {
+            ExprKind::Stack { own } => {
                 let Type::Stack(stack) = &expr.ty else { unreachable!("a stack has the type of one") };
                 let mark = self.builder.mark();
                 let work = self.builder.keep(16 + STACK_WORK, true);
-                let imm = u64::from(stack.depth) | u64::from(stack.user) << 32;
-                self.builder.op(Code::Stack, 0, 0, 0, work, imm);
+                let imm = u64::from(stack.depth) | u64::from(stack.user) << 16 | u64::from(*own) << 32;
+                let skipped = if stack.user { 0 } else { self.own_frames() };
+                self.builder.op(Code::Stack, 0, 0, skipped, work, imm);
                 self.builder.op(Code::Copy, 0, 0, 0, off, pair(work, 16));
                 self.builder.release(mark);
             }
@@ -251,7 +252,7 @@ impl Lowerer<'_> {
         match &expr.kind {
             ExprKind::Str { address, max, limit } => {
                 let space = space_of(address);
-                let limited = limit.as_ref().map(|limit| {
+                let limit = if let Limit::Of(limit) = limit {
                     let mark = self.builder.mark();
                     self.word(limit, dst);
                     let kept = self.builder.keep(8, false);
@@ -259,17 +260,17 @@ impl Lowerer<'_> {
                     self.word(address, dst);
                     self.builder.op(Code::Load, dst + 1, 0, 0, kept, 0);
                     self.builder.release(mark);
-                    dst + 1
-                });
-                if limited.is_none() {
+                    u64::from(dst) + 2
+                } else {
                     self.word(address, dst);
-                }
-                Text { max: *max, space, limit: limited }
+                    if matches!(limit, Limit::Exact) { EXACT } else { 0 }
+                };
+                Text { max: *max, space, limit }
             }
             ExprKind::Access(access) => {
                 self.text_address(access, dst);
                 let max = if let Access::Chars { len, .. } = access { *len as usize } else { self.config.max_strlen };
-                Text { max, space: Space::Kernel, limit: None }
+                Text { max, space: Space::Kernel, limit: 0 }
             }
             ExprKind::As(inner) => self.read_text(inner, dst),
             _ => unreachable!("other texts are not read from memory: {expr:?}"),
@@ -278,8 +279,8 @@ impl Lowerer<'_> {
 
     /// Reads a text whose address is in a register to `off` of the frame, behind what register `behind` says.
     pub(super) fn read_string(&mut self, text: &Text, len: u8, address: u8, behind: u8, off: u32) {
-        let limit = text.limit.map_or(0, |register| u64::from(register) + 1);
-        let imm = text.max as u64 | (text_room(text.max) as u64 - 1) << 16 | (text.space as u64) << 32 | limit << 40;
+        let imm =
+            text.max as u64 | (text_room(text.max) as u64 - 1) << 16 | (text.space as u64) << 32 | text.limit << 40;
         self.builder.op(Code::Str, len, address, behind, off, imm);
     }
 
@@ -302,6 +303,6 @@ pub struct Text {
     pub max: usize,
     /// Whose memory.
     pub space: Space,
-    /// The register that holds a lower limit.
-    pub limit: Option<u8>,
+    /// The limit of its length, as [`Code::Str`] has it.
+    pub limit: u64,
 }

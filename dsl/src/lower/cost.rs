@@ -12,12 +12,17 @@ use crate::source::Span;
 /// Rounds of a loop in a kernel clause at most, whatever it does.
 pub const KERNEL_ROUNDS: u64 = 16_384;
 /// Instructions that a plan may cost the verifier.
-const INSTRUCTIONS: u64 = 300_000;
+const INSTRUCTIONS: u64 = 500_000;
 /// Branches that it may leave open.
 const BRANCHES: u64 = 4_000;
 /// Thousandths of a plan that are walked again for each place where ways part and join again, as where an entry of a map is
 /// made or not: the verifier forgets most of the states in which it could see that it has been there.
 const AGAIN: u64 = 36;
+/// Tenths of such places that the first look-up in another map stands for: what follows is walked with each of the map's
+/// two outcomes, and code that several maps share is soon forgotten.
+const OTHER_MAP: u64 = 10;
+/// The same, where a string was read since the look-up before.
+const OTHER_MAP_AFTER_STRING: u64 = 60;
 
 /// What a plan costs, with loops walked round by round.
 #[derive(Clone, Copy, Default)]
@@ -76,10 +81,10 @@ fn of(op: &Op, joins: bool) -> Cost {
             let (size, part) = (imm >> 32 & 0xffff, words(imm >> 48));
             (300 + size * (130 + part * 60), 5 + size / 4, 1 + size / 64)
         }
-        Some(Code::Stack) => (250 + 14 * (imm & 0xffff_ffff), 10, imm & 0xffff_ffff),
+        Some(Code::Stack) => (300 + 14 * (imm & 0xffff), 10, imm & 0xffff),
         Some(Code::Gather) => (200 + 40 * (imm >> 32), 4, 4 * (imm >> 32)),
         Some(Code::Open) => (280, 10, 3),
-        Some(Code::Str) => (320, 10, 3),
+        Some(Code::Str) => (320, 4, 3),
         Some(Code::Find | Code::Delete | Code::ValueSeries) => (280, 5, 3),
         Some(Code::ValueBest | Code::ValueBump | Code::Peek | Code::Read | Code::Emit) => (220, 1, 2),
         _ => (180, 0, 1),
@@ -110,6 +115,22 @@ fn of_all(ops: &[Op], joins: impl Fn(usize) -> bool) -> Cost {
     total
 }
 
+/// Tenths of places where ways part because a plan makes entries in several maps.
+fn of_maps(ops: &[Op]) -> u64 {
+    let (mut maps, mut string, mut forks) = (Vec::new(), false, 0);
+    for op in ops {
+        match code(op.code()) {
+            Some(Code::Str) => string = true,
+            Some(Code::Open) if !maps.contains(&op.a()) => {
+                maps.push(op.a());
+                forks += if std::mem::take(&mut string) { OTHER_MAP_AFTER_STRING } else { OTHER_MAP };
+            }
+            _ => {}
+        }
+    }
+    forks
+}
+
 /// How many rounds of these ops the verifier can walk in one plan, with room for what else is in it.
 ///
 /// `loops` are so many that share what it can walk; `joins` says of each op whether it jumps to a place in the body.
@@ -130,7 +151,8 @@ pub fn check(plan: &Plan, span: Span) -> Option<Diagnostic> {
     for (at, op) in plan.ops.iter().enumerate().rev().filter(|(_, op)| op.code() == Code::Again as u8) {
         ends[op.off() as usize..=at].fill(at);
     }
-    let cost = of_all(&plan.ops, |at| plan.ops[at].off() != Op::TO_END && plan.ops[at].off() as usize <= ends[at]);
+    let mut cost = of_all(&plan.ops, |at| plan.ops[at].off() != Op::TO_END && plan.ops[at].off() as usize <= ends[at]);
+    cost.forks += of_maps(&plan.ops);
     if cost.is_bearable(1) {
         return None;
     }

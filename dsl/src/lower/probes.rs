@@ -67,6 +67,15 @@ impl Lowerer<'_> {
         }
     }
 
+    /// How many frames a probe surely has on top of the kernel's stack: where the stack is taken in the program itself, the
+    /// program's and that of `bpf_trace_run*` (`kernel/trace/bpf_trace.c`).
+    pub(super) fn own_frames(&self) -> u8 {
+        match self.site {
+            Site::RawSyscalls { .. } | Site::SyscallSet { .. } => 2,
+            _ => 0,
+        }
+    }
+
     /// The number of the probe, from a set's table.
     pub(super) fn set_probe(&mut self, dst: u8) {
         let member = self.member.expect("a set has looked its member up");

@@ -83,7 +83,7 @@ impl Lowerer<'_> {
             | ExprKind::Str { .. }
             | ExprKind::Buf { .. }
             | ExprKind::Copy { .. }
-            | ExprKind::Stack => {
+            | ExprKind::Stack { .. } => {
                 unreachable!("an area is no word: {expr:?}")
             }
             ExprKind::Tuple(_) => {

@@ -35,6 +35,10 @@ pub fn number(out: &mut Vec<u8>, spec: &Spec, word: u64) {
         }
         'x' => ("", if spec.alternate && word != 0 { "0x" } else { "" }, format!("{word:x}")),
         'X' => ("", if spec.alternate && word != 0 { "0X" } else { "" }, format!("{word:X}")),
+        'p' if word == 0 => {
+            pad(out, spec, b"(nil)");
+            return;
+        }
         'p' => ("", "0x", format!("{word:x}")),
         'o' => ("", if spec.alternate && word != 0 { "0" } else { "" }, format!("{word:o}")),
         'c' => {

@@ -238,7 +238,8 @@ pub fn escape(text: &[u8], out: &mut Vec<u8>) {
         for char in chunk.valid().chars() {
             match char {
                 '\n' => out.extend_from_slice(b"\\n"),
-                '\t' => out.extend_from_slice(b"\\t"),
+                // It moves to the right only.
+                '\t' => out.push(b'\t'),
                 '\r' => out.extend_from_slice(b"\\r"),
                 // The C1 controls too: terminals take them for escapes.
                 _ if char.is_control() => char.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| hex(byte, out)),

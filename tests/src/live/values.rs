@@ -86,9 +86,9 @@ pub fn strings_are_read_from_user_memory() -> Result<(), Failed> {
     );
     let ran = script(&text, &["open"])?;
     same(ran.value("/nowhere")?, "/at/all|-100  |live")?;
-    same(ran.value("/proc")?, "/self/status and /proc")?;
+    same(ran.value("/proc")?, "/self/status and /proc/")?;
     same(ran.value("@[/nowhere/at/all]: ")?, "1")?;
-    same(ran.value("@name[live, /nowher]: ")?, "1")
+    same(ran.value("@name[live, /nowhere]: ")?, "1")
 }
 
 pub fn strings_that_cannot_be_read_say_so() -> Result<(), Failed> {
@@ -105,7 +105,7 @@ pub fn long_strings_are_cut_and_counted() -> Result<(), Failed> {
     let ran = script(&text, &["open"])?;
     let longest = ran.stdout.lines().map(str::len).max();
     same(longest, Some(255))?;
-    check(ran.stderr.contains("warning: 1 strings were cut"), || ran.stderr)?;
+    check(ran.stderr.contains("warning: 1 string was cut"), || ran.stderr)?;
     let ran = script(&text.replace("str(args.filename)", "str(args.filename, 1024)"), &["open"])?;
     same(ran.stdout.lines().map(str::len).max(), Some(601))?;
     check(!ran.stderr.contains("cut"), || ran.stderr)
@@ -151,7 +151,7 @@ pub fn userspace_clauses_read_the_maps() -> Result<(), Failed> {
     same(ran.value("end ")?, "1000 8 3 1 text 8")?;
     same(ran.value("@e: ")?, "2")?;
     let rest = ran.stdout.lines().filter(|line| line.starts_with('@')).collect::<Vec<_>>();
-    same(rest, vec!["@a: 0", "@e: 2", "@last: 1", "@m: 3"])?;
+    same(rest, vec!["@: 0", "@a: 0", "@e: 2", "@last: 1", "@m: 3"])?;
     let ran = run(&[
         "-e",
         "BEGIN { @x[1] = 5; @x[2] = 3; print(@x); print(@x, 1); print(@x, 0, 2); print(@x[1]); print(\"done\"); exit(3); } END { clear(@x); }",
