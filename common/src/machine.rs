@@ -78,8 +78,8 @@ pub trait Host {
     fn search(&mut self, text: u32, size: u32, part: u32, part_size: u32) -> u64;
     /// Keeps a stack: see [`Code::Stack`].
     fn stack(&mut self, off: u32, frames: u32, user: bool, skipped: u8, own: u32);
-    /// Sends a signal to the current process.
-    fn signal(&mut self, number: u64);
+    /// Sends a signal to the current process, or to the current thread only.
+    fn signal(&mut self, number: u64, thread: bool);
     /// Counts the rounds of the loop of a nesting from 0 again.
     fn enter(&mut self, nesting: u8);
     /// Counts a round of the loop of a nesting; says whether that was fewer than `rounds`.
@@ -324,7 +324,7 @@ fn rest<H: Host>(host: &mut H, op: Op) -> Next {
     } else if code == Code::ValueSeries as u8 {
         series(host, op, host.imm());
     } else if code == Code::Signal as u8 {
-        host.signal(host.reg(op.a()));
+        host.signal(host.reg(op.a()), host.imm() == 1);
     } else if code == Code::Each as u8 {
         host.each(op.a(), op.b());
     } else if code == Code::Next as u8 {

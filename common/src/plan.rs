@@ -123,7 +123,7 @@ pub enum Code {
     /// Feeds `r[a]` to the time series at `value[0..]` of `off as u16` buckets, each for `imm` nanoseconds; `off >> 16` is
     /// a [`Series`]; the values have a sign if `dst` is 1.
     ValueSeries,
-    /// Sends signal `r[a]` to the current process.
+    /// Sends signal `r[a]` to the current process; to the current thread only if `imm` is 1.
     Signal,
     /// Begins to go through the map in slot `a`, in the loop of nesting `b`.
     Each,

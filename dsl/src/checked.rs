@@ -221,8 +221,13 @@ pub enum Statement {
     Evaluate(Expr),
     /// Sends a record to an action.
     Output(usize, Vec<Expr>),
-    /// Sends a signal to the current process.
-    Signal(Expr),
+    /// Sends a signal to the current process, or only to its current thread.
+    Signal {
+        /// The signal's number.
+        number: Expr,
+        /// Whether only the thread gets it.
+        thread: bool,
+    },
     /// Ends the clause.
     Stop,
     /// Does one or the other.

@@ -23,11 +23,15 @@ pub enum Function {
     HasKey,
     Hist,
     IsA,
+    IsErr,
     Join,
     Kaddr,
+    KfuncExist,
     Kptr,
     Kstack,
     Ksym,
+    LeaderComm,
+    LeaderTid,
     Len,
     Lhist,
     Macaddr,
@@ -39,6 +43,7 @@ pub enum Function {
     Pid,
     Ppid,
     Pcomm,
+    PercpuKaddr,
     Print,
     Printf,
     Pton,
@@ -46,6 +51,7 @@ pub enum Function {
     Quantiles,
     Signal,
     SignalName,
+    SignalThread,
     Stats,
     StaticAssert,
     Str,
@@ -67,6 +73,22 @@ pub enum Function {
     Usym,
     Warnf,
     Zero,
+}
+
+impl Function {
+    /// Whether it reads a `task_struct` of the kernel.
+    #[must_use]
+    pub fn reads_a_task(self) -> bool {
+        matches!(
+            self,
+            Function::LeaderComm
+                | Function::LeaderTid
+                | Function::Pcomm
+                | Function::Pid
+                | Function::Ppid
+                | Function::Tid
+        )
+    }
 }
 
 /// Where a function may stand.
@@ -153,6 +175,8 @@ table! {
         "tracepoint:syscalls:sys_enter_read { @bytes = hist(args.count); }"
     "is_array" IsA Value 1..1 "is_array(value)" "whether a value is an array, known when the script is compiled"
         "BEGIN { if (is_array(1)) { exit(1); } }"
+    "is_err" IsErr Value 1..1 "is_err(pointer)" "whether a pointer that the kernel gave is an error number"
+        "tracepoint:sched:sched_switch { if (is_err(curtask->mm)) { @ = count(); } }"
     "is_integer" IsA Value 1..1 "is_integer(value)" "whether a value is an integer, known when the script is compiled"
         "BEGIN { if (!is_integer(1)) { exit(1); } }"
     "is_literal" IsA Value 1..1 "is_literal(value)" "whether a value is known when the script is compiled"
@@ -169,12 +193,18 @@ table! {
         "tracepoint:syscalls:sys_enter_execve { join(args.argv); }"
     "kaddr" Kaddr Value 1..1 "kaddr(\"name\")" "the address of a symbol of the kernel, found when the script is compiled"
         "BEGIN { printf(\"%llx\\n\", kaddr(\"init_task\")); }"
+    "kfunc_exist" KfuncExist Value 1..1 "kfunc_exist(\"name\")" "whether the kernel has a function, known when the script is compiled"
+        "BEGIN { if (!kfunc_exist(\"schedule\")) { exit(1); } }"
     "kptr" Kptr Value 1..1 "kptr(pointer)" "the pointer as one into the kernel's memory"
         "tracepoint:sched:sched_switch { @ = str(kptr(curtask)); }"
     "kstack" Kstack Value 0..2 "kstack(mode, depth)" "the stack of the kernel; the mode is bpftrace, perf or raw, the depth 1 to 127"
         "tracepoint:sched:sched_switch { @[kstack(3)] = count(); }"
     "ksym" Ksym Value 1..1 "ksym(address)" "the kernel's function at an address"
         "BEGIN { printf(\"%s\\n\", ksym(kaddr(\"schedule\"))); }"
+    "leader_comm" LeaderComm Value 0..1 "leader_comm(task)" "the name of the first thread of a process"
+        "sys_enter /comm != leader_comm()/ { @[leader_comm(), comm] = count(); }"
+    "leader_tid" LeaderTid Value 0..1 "leader_tid(task)" "the number of the first thread of a process"
+        "sys_enter /tid != leader_tid()/ { @threads[pid] = count(); }"
     "len" Len Value 1..1 "len(@m)" "how many entries a map has, or how many frames a stack"
         "sys_enter { @[tid] = 1; } interval:s:1 { printf(\"%d\\n\", len(@)); }"
     "lhist" Lhist Aggregation 4..4 "@m = lhist(n, min, max, step)" "a histogram of n with buckets of one width from min to max"
@@ -193,6 +223,8 @@ table! {
         "BEGIN { printf(\"%s\\n\", ntop(0x0100007f)); }"
     "pcomm" Pcomm Value 0..1 "pcomm(task)" "the name of the parent process"
         "sys_enter { @[pcomm()] = count(); }"
+    "percpu_kaddr" PercpuKaddr Value 1..2 "percpu_kaddr(\"name\", cpu)" "the address of a kernel's variable of a CPU, by default the current one"
+        "sys_enter { @[((struct rq *)percpu_kaddr(\"runqueues\"))->nr_running] = count(); }"
     "pid" Pid Value 0..1 "pid(namespace)" "the process id, of the namespace curr_ns or init"
         "sys_enter { @[pid(init)] = count(); }"
     "ppid" Ppid Value 0..1 "ppid(task)" "the process id of the parent process"
@@ -211,6 +243,8 @@ table! {
         "sys_enter /pid == 4194304/ { signal(\"SIGSTOP\"); }"
     "signal_name" SignalName Value 1..1 "signal_name(n)" "the name of a signal"
         "BEGIN { printf(\"%s\\n\", signal_name(9)); }"
+    "signal_thread" SignalThread Action 1..1 "signal_thread(number or \"NAME\")" "sends a signal to the current thread; needs --unsafe"
+        "sys_enter /pid == 4194304/ { signal_thread(\"SIGSTOP\"); }"
     "static_assert" StaticAssert Action 1..2 "static_assert(condition, \"message\")" "an error when the script is compiled, if the condition does not hold"
         "BEGIN { static_assert(sizeof(int64) == 8, \"strange machine\"); }"
     "stats" Stats Aggregation 1..1 "@m = stats(n)" "count, average and total of n; with the setting stats_detail also minimum, maximum and standard deviation"

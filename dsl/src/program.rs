@@ -233,7 +233,7 @@ impl fmt::Display for Shown {
             Code::ValueSeries => {
                 write!(out, "series    value[{} buckets of {imm} ns] <- r{a}, {}", off & 0xffff, off >> 16)
             }
-            Code::Signal => write!(out, "signal    r{a}"),
+            Code::Signal => write!(out, "signal    r{a}{}", if imm == 1 { " to the thread" } else { "" }),
             Code::Each => write!(out, "each      m{a}, loop {}", op.b()),
             Code::Next => write!(out, "next      frame[{off}], loop {} else -> {low}", op.b()),
             Code::Quantile => write!(out, "quantile  r{dst} = {imm} of m{a}[frame[{off}]]"),

@@ -2,6 +2,7 @@
 
 use crate::ast::{Block, Clause, Expr, ExprKind, Script, StatementKind, TypeRef, Unary};
 use crate::builtins::Builtin;
+use crate::functions::Row;
 
 /// What a clause uses.
 #[derive(Clone, Debug, Default)]
@@ -133,7 +134,7 @@ pub fn needs_types(script: &Script) -> bool {
                 Builtin::named(name).is_none()
                     && !matches!(name.as_str(), "args" | "kstack" | "ustack" | "true" | "false")
             }
-            ExprKind::Call(name, _) => matches!(name.text.as_str(), "ppid" | "pcomm" | "pid" | "tid"),
+            ExprKind::Call(name, _) => Row::named(&name.text).is_some_and(|row| row.function.reads_a_task()),
             _ => false,
         };
     };

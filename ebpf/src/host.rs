@@ -541,9 +541,15 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn signal(&mut self, number: u64) {
-        // SAFETY: a helper that takes a number.
-        unsafe { bpf::bpf_send_signal(number as u32) };
+    fn signal(&mut self, number: u64, thread: bool) {
+        // SAFETY: helpers that take a number.
+        unsafe {
+            if thread {
+                opaque(bpf::bpf_send_signal_thread(number as u32) as u64);
+            } else {
+                opaque(bpf::bpf_send_signal(number as u32) as u64);
+            }
+        }
     }
 
     #[inline(always)]

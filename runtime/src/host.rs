@@ -364,7 +364,7 @@ impl Host for User<'_> {
         self.frame[off as usize..off as usize + 16].fill(0);
     }
 
-    fn signal(&mut self, _number: u64) {}
+    fn signal(&mut self, _number: u64, _thread: bool) {}
 
     fn enter(&mut self, nesting: u8) {
         self.rounds[nesting as usize] = 0;

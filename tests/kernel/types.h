@@ -18,5 +18,7 @@ struct task_struct {
     char comm[16];
     struct fs_struct *fs;
     unsigned long times[4];
+    void *mm;
 };
+struct rq { unsigned int nr_running; int cpu; };
 enum state { TASK_RUNNING = 0, TASK_STOPPED = 4, TASK_DEAD = 128 };

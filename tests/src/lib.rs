@@ -68,7 +68,7 @@ impl KernelFacts for Recorded {
     }
 
     fn kernel_address(&self, name: &str) -> Option<u64> {
-        ["init_task", "schedule"].contains(&name).then_some(0xffff_ffff_8200_0000)
+        ["__per_cpu_offset", "init_task", "runqueues", "schedule"].contains(&name).then_some(0xffff_ffff_8200_0000)
     }
 
     fn cgroup_id(&self, path: &str) -> Option<u64> {

@@ -27,10 +27,10 @@ enum Task {
         /// Writes what the golden tests see as what they expect
         #[arg(long)]
         bless: bool,
-        /// Leaves out the other kernels and the rebuild
+        /// Leaves out the fuzzing, the rebuild and the other kernels
         #[arg(long)]
         quick: bool,
-        /// Also runs 10,000 random programs instead of 500, and each fuzz target for a minute
+        /// Runs 10,000 random programs instead of 500
         #[arg(long)]
         long: bool,
     },

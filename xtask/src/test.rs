@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::ebpf::Proof;
 use crate::{cargo, ebpf, fuzz, packages, run, vm};
 
-/// Runs all tests; with `quick`, those of this kernel only; with `long`, more random ones.
+/// Runs all tests; with `quick`, those that take a minute or two; with `long`, more random programs.
 pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
     build()?;
     let mut unit = cargo();
@@ -25,15 +25,14 @@ pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
     run(Command::new(release("peer")).arg("--scope").arg(release("scope")))?;
     step("random programs in userspace and in the kernel");
     run(differential().args(["--count", if long { "10000" } else { "500" }]))?;
-    if long {
-        fuzz::fuzz(None, 60)?;
-    }
     step("live tests on this kernel");
     live()?;
     if quick {
-        println!("xtask: skipped as asked for: the other kernels, the rebuild of the eBPF program");
+        println!("xtask: skipped as asked for: fuzzing, the rebuild of the eBPF program, the other kernels");
         return Ok(());
     }
+    step("fuzzing the parser, the compiler, the machine and the decoder");
+    fuzz::fuzz(None, 60)?;
     step("the eBPF program is what its sources give");
     let proof = ebpf::check()?;
     if proof == Proof::Sources {
@@ -55,7 +54,7 @@ pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
             bail!("cases of the language failed on Linux {}", kernel.version);
         }
         step(&format!("random programs are loaded on Linux {}", kernel.version));
-        let load = ["differential", "--scope", "/bin/scope", "--only-load", "--count", "60"];
+        let load = ["differential", "--scope", "/bin/scope", "--only-load", "--count", "500"];
         if vm::run(kernel, &load)? != 0 {
             bail!("random programs failed on Linux {}", kernel.version);
         }

@@ -44,7 +44,10 @@ impl Checker<'_> {
                 }
             }
             Function::Signal if self.may_harm("signal", "--unsafe", span).is_some() => {
-                out.extend(self.signal(&arguments[0]));
+                out.extend(self.signal(&arguments[0], false));
+            }
+            Function::SignalThread if self.may_harm("signal_thread", "--unsafe", span).is_some() => {
+                out.extend(self.signal(&arguments[0], true));
             }
             _ => {}
         }
@@ -61,7 +64,7 @@ impl Checker<'_> {
         None
     }
 
-    fn signal(&mut self, argument: &ast::Expr) -> Option<Statement> {
+    fn signal(&mut self, argument: &ast::Expr, thread: bool) -> Option<Statement> {
         if self.in_userspace() {
             let title = "there is no process to signal";
             self.error(Diagnostic::error("E0317", argument.span, title, "BEGIN, END and interval run in scope itself"));
@@ -74,9 +77,10 @@ impl Checker<'_> {
                 let error = Diagnostic::error("E0339", argument.span, format!("there is no signal `{name}`"), "");
                 self.error(error.help("signals are written \"SIGTERM\" or \"TERM\""));
             }
-            return Some(Statement::Signal(int(number?, Type::UNSIGNED, argument.span)));
+            let number = int(number?, Type::UNSIGNED, argument.span);
+            return Some(Statement::Signal { number, thread });
         }
-        Some(Statement::Signal(self.as_number(value)?))
+        Some(Statement::Signal { number: self.as_number(value)?, thread })
     }
 
     fn emptied(&mut self, arguments: &[ast::Expr], clear: bool) -> Option<Statement> {

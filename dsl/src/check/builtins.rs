@@ -4,6 +4,7 @@ use crate::builtins::{self, Builtin};
 use crate::checked::{Expr, ExprKind};
 use crate::ctypes::Named as Tag;
 use crate::diagnostic::Diagnostic;
+use crate::functions::{Role, Row};
 use crate::resolve::Site;
 use crate::source::Span;
 use crate::types::{Space, Type};
@@ -27,11 +28,14 @@ impl Checker<'_> {
             let ty = self.enumeration(id).map_or(Type::SIGNED, Type::Enum);
             return Some(int(value as u64, ty, span));
         }
+        if let Some(row) = Row::named(name).filter(|row| row.role == Role::Value && row.arity.0 == 0) {
+            // What needs no argument needs no parentheses.
+            return self.function(row, &[], span);
+        }
         let names = builtins::TABLE.iter().map(|row| row.name).chain(builtins::OTHERS.map(|(name, _)| name));
         let error = Diagnostic::error("E0322", span, format!("unknown builtin `{name}`"), "no such name");
         let error = error.suggest(name, names.clone());
-        let call =
-            crate::functions::Row::named(name).map(|row| format!("`{}` is a function: `{}`", row.name, row.signature));
+        let call = Row::named(name).map(|row| format!("`{}` is a function: `{}`", row.name, row.signature));
         let known = names.collect::<Vec<_>>().join(", ");
         self.error(match call {
             Some(call) => error.help(call),
@@ -40,7 +44,7 @@ impl Checker<'_> {
         None
     }
 
-    fn builtin(&mut self, builtin: Builtin, span: Span) -> Option<Expr> {
+    pub(super) fn builtin(&mut self, builtin: Builtin, span: Span) -> Option<Expr> {
         match (builtin, self.site()) {
             (Builtin::Nargs, Site::SyscallSet { .. }) => {}
             (Builtin::Nargs, Site::Tracepoint { category, fields, .. }) if category == "syscalls" => {

@@ -75,7 +75,7 @@ impl Checker<'_> {
         }
     }
 
-    fn function(&mut self, row: &Row, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
+    pub(super) fn function(&mut self, row: &Row, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         match row.function {
             Function::Str => self.str(arguments, span),
             Function::Buf => self.buf(arguments, span),
@@ -104,8 +104,10 @@ impl Checker<'_> {
             Function::Nsecs => self.nsecs(arguments.first(), span),
             Function::Pid => self.task_number(Builtin::Pid, "tgid", arguments.first(), span),
             Function::Tid => self.task_number(Builtin::Tid, "pid", arguments.first(), span),
-            Function::Ppid => self.parent(arguments.first(), "tgid", span),
-            Function::Pcomm => self.parent(arguments.first(), "comm", span),
+            Function::LeaderTid => self.relative("group_leader", arguments.first(), "pid", span),
+            Function::LeaderComm => self.relative("group_leader", arguments.first(), "comm", span),
+            Function::Ppid => self.relative("real_parent", arguments.first(), "tgid", span),
+            Function::Pcomm => self.relative("real_parent", arguments.first(), "comm", span),
             Function::Kstack | Function::Ustack => self.stack(row.function == Function::Ustack, arguments, span),
             Function::SyscallName => self.shown_as(&arguments[0], Type::Named(Named::Syscall), span),
             Function::SignalName => self.shown_as(&arguments[0], Type::Named(Named::Signal), span),
@@ -120,11 +122,18 @@ impl Checker<'_> {
             Function::Ntop => self.ntop(arguments, span),
             Function::Pton => self.pton(&arguments[0], span),
             Function::Macaddr => self.macaddr(&arguments[0], span),
-            Function::Kaddr => {
-                let name = self.literal_text(&arguments[0])?;
-                let address = self.given.facts.kernel_address(&name);
-                self.found_fact(address, arguments[0].span, &format!("the kernel has no symbol `{name}`"))
+            Function::IsErr => {
+                let pointer = self.number(&arguments[0])?;
+                // The last 4095 addresses (`IS_ERR`, `include/linux/err.h`).
+                Some(alu(Alu::GeU, pointer, int(-4095i64 as u64, Type::UNSIGNED, span), Type::Bool, span))
             }
+            Function::Kaddr => self.kernel_address(&arguments[0]),
+            Function::KfuncExist => {
+                let name = self.literal_text(&arguments[0])?;
+                let exists = self.given.facts.kernel_address(&name).is_some();
+                Some(int(exists.into(), Type::Bool, span))
+            }
+            Function::PercpuKaddr => self.percpu_address(arguments, span),
             Function::CgroupId => {
                 let path = self.literal_text(&arguments[0])?;
                 let id = self.given.facts.cgroup_id(&path);
@@ -132,6 +141,29 @@ impl Checker<'_> {
             }
             _ => unreachable!("the table's other functions are no values"),
         }
+    }
+
+    fn kernel_address(&mut self, name: &ast::Expr) -> Option<Expr> {
+        let text = self.literal_text(name)?;
+        let address = self.given.facts.kernel_address(&text);
+        self.found_fact(address, name.span, &format!("the kernel has no symbol `{text}`"))
+    }
+
+    /// Where a CPU has its copy of a variable (`per_cpu_ptr`, `include/linux/percpu-defs.h`).
+    fn percpu_address(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
+        let symbol = self.kernel_address(&arguments[0])?;
+        let offsets = self.given.facts.kernel_address("__per_cpu_offset");
+        let offsets = self.found_fact(offsets, span, "the kernel does not tell where CPUs have their variables")?;
+        let cpu = match arguments.get(1) {
+            Some(cpu) => self.number(cpu)?,
+            None => self.builtin(Builtin::Cpu, span)?,
+        };
+        let entry = alu(Alu::Mul, cpu, int(8, Type::UNSIGNED, span), Type::UNSIGNED, span);
+        let entry = alu(Alu::Add, offsets, entry, Type::pointer(None, Space::Kernel), span);
+        let types = self.given.types;
+        let offset = self.read(entry, 0, types.pointer_to(types.char()), Space::Kernel, span)?;
+        let offset = Expr { ty: Type::UNSIGNED, ..offset };
+        Some(alu(Alu::Add, symbol, offset, Type::pointer(None, Space::Kernel), span))
     }
 
     fn found_fact(&mut self, fact: Option<u64>, span: Span, missing: &str) -> Option<Expr> {
@@ -230,17 +262,17 @@ impl Checker<'_> {
         self.read(pid, offset, nr.ty, space, span)
     }
 
-    /// Something of the parent of a task.
-    fn parent(&mut self, task: Option<&ast::Expr>, member: &str, span: Span) -> Option<Expr> {
+    /// A member of a relative of a task: of its parent, or of its group's leader.
+    fn relative(&mut self, which: &str, task: Option<&ast::Expr>, member: &str, span: Span) -> Option<Expr> {
         let name = |text: &str| Name { text: text.to_owned(), span };
-        let parent = match task {
+        let relative = match task {
             Some(task) => {
                 let task = self.expr(task)?;
-                self.member_of(task, &name("real_parent"), span)?
+                self.member_of(task, &name(which), span)?
             }
-            None => self.of_task(&["real_parent"], span)?,
+            None => self.of_task(&[which], span)?,
         };
-        self.member_of(parent, &name(member), span)
+        self.member_of(relative, &name(member), span)
     }
 
     /// The low half of the address of the kernel's function that calls a raw tracepoint's program. The compiler of the
@@ -374,7 +406,7 @@ impl Checker<'_> {
 }
 
 /// Functions of bpftrace that are not there: why, and a way round.
-const REFUSED: [(&str, &str, &str); 12] = [
+const REFUSED: [(&str, &str, &str); 11] = [
     (
         "comm",
         "the name of another task is not looked up",
@@ -397,7 +429,6 @@ const REFUSED: [(&str, &str, &str); 12] = [
         "the kernel allows it in few kinds of program only",
         "read the names of the dentries: `curtask->fs->pwd.dentry->d_name.name`",
     ),
-    ("percpu_kaddr", "variables of each CPU are not read yet", "`kaddr(\"name\")` gives the address of others"),
     (
         "socket_cookie",
         "it needs a socket as the program's context",

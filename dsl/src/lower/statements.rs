@@ -48,9 +48,9 @@ impl Lowerer<'_> {
                 }
             }
             Statement::Output(action, values) => self.output(*action, values),
-            Statement::Signal(number) => {
+            Statement::Signal { number, thread } => {
                 self.word(number, base);
-                self.builder.op(Code::Signal, 0, base, 0, 0, 0);
+                self.builder.op(Code::Signal, 0, base, 0, 0, u64::from(*thread));
             }
             Statement::Stop => self.builder.jump(end),
             Statement::If(condition, then, otherwise) => {

@@ -16,6 +16,12 @@ pub fn run(arguments: &[OsString]) {
         "opens" => repeat(number, open),
         "writes" => repeat(number, || call(libc::SYS_write, [-1, 0, 0])),
         "unmapped" => unmapped(),
+        "function" => {
+            // The address of a function of the C library; its name is looked up while this process is there.
+            call(libc::SYS_getppid, [libc::getenv as *const () as i64, 0, 0]);
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        "signal_thread" => signal_thread(),
         "named" => {
             set_name(b"\x1b[2Jw\"\\\xff");
             (0..number).for_each(|_| call(libc::SYS_getppid, [0, 0, 0]));
@@ -69,6 +75,21 @@ fn open() {
 /// Opens a path at an address where nothing is.
 fn unmapped() {
     call(libc::SYS_openat, [libc::AT_FDCWD.into(), 8, 0]);
+}
+
+/// Ends unless a signal comes when it asks for its parent; says which thread got it.
+fn signal_thread() {
+    extern "C" fn note(_: libc::c_int) {
+        // SAFETY: calls that a signal handler may make.
+        let first = unsafe { libc::gettid() == libc::getpid() };
+        let text: &[u8] = if first { b"first thread\n" } else { b"other thread\n" };
+        // SAFETY: a text of ours.
+        unsafe { libc::write(1, text.as_ptr().cast(), text.len()) };
+    }
+    // SAFETY: the handler only writes.
+    unsafe { libc::signal(libc::SIGUSR1, note as *const () as libc::sighandler_t) };
+    let other = std::thread::spawn(|| call(libc::SYS_getppid, [0, 0, 0]));
+    other.join().expect("the thread only makes a call");
 }
 
 fn set_name(name: &[u8]) {

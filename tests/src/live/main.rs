@@ -50,6 +50,8 @@ const TESTS: &[Test] = tests! {
         texts_of_tracepoints
         arguments_of_a_set
         userspace_clauses_read_the_maps
+        variables_of_a_cpu
+        a_signal_to_a_thread
         deep_expressions_and_many_variables
     }
     output {
@@ -58,6 +60,7 @@ const TESTS: &[Test] = tests! {
         text_and_histograms
         names_that_steer_a_terminal_are_escaped
         functions_format_values
+        addresses_groups_and_times_have_names
         output_to_a_file
     }
     scripts {

@@ -110,6 +110,22 @@ pub fn functions_format_values() -> Result<(), Failed> {
     check(ran.stderr.contains("warning: bad() failed 2 times; first: "), || ran.stderr)
 }
 
+pub fn addresses_groups_and_times_have_names() -> Result<(), Failed> {
+    let ran = script(
+        "sys_enter_getppid /pid == cpid/ { @group = cgroup_path(cgroup); @day = strftime(\"%Y-%m-%d\", nsecs); }
+         sys_enter /pid == cpid && args.id == 110/ { printf(\"in %s\\n\", usym(args.args[0])); print(usym(args.args[0] + 2)); }",
+        &["function"],
+    )?;
+    check(ran.stdout.contains("in getenv\n"), || ran.stdout.clone())?;
+    check(ran.stdout.contains("\ngetenv\n"), || ran.stdout.clone())?;
+    let groups = std::fs::read_to_string("/proc/self/cgroup")?;
+    // Without version 2 of cgroups all is in its root.
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
+    check(ran.value("@group: ")?.ends_with(group), || format!("{}\n{groups}", ran.stdout))?;
+    let date = std::process::Command::new("date").arg("+%Y-%m-%d").output()?;
+    same(ran.value("@day: ")?.as_bytes(), date.stdout.trim_ascii())
+}
+
 pub fn output_to_a_file() -> Result<(), Failed> {
     let path = std::env::temp_dir().join(format!("scope-test-{}", std::process::id()));
     let name = path.to_string_lossy().into_owned();

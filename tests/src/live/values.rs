@@ -160,6 +160,29 @@ pub fn userspace_clauses_read_the_maps() -> Result<(), Failed> {
     same(ran.stdout.as_str(), "@x[2]: 3\n@x[1]: 5\n@x[1]: 5\n@x[2]: 1\n@x[1]: 2\n5\ndone\n")
 }
 
+/// Variables that each CPU has are read where the kernel tells where they are.
+pub fn variables_of_a_cpu() -> Result<(), Failed> {
+    let symbols = std::fs::read_to_string("/proc/kallsyms")?;
+    let text = "sys_enter_getppid /pid == cpid/ { @[((struct rq *)percpu_kaddr(\"runqueues\"))->cpu == cpu,
+        ((struct rq *)percpu_kaddr(\"runqueues\", 0))->cpu] = count(); }";
+    if symbols.contains(" __per_cpu_offset") {
+        return same(script(text, &["getppid", "100"])?.value("@[1, 0]: ")?, "100");
+    }
+    let ran = run(&["-e", &text.replace("pid == cpid", "pid == 1")]);
+    ran.ended_with(2)?;
+    check(ran.stderr.contains("error[E0339]"), || ran.stderr)
+}
+
+pub fn a_signal_to_a_thread() -> Result<(), Failed> {
+    for (function, thread) in [("signal", "first"), ("signal_thread", "other")] {
+        let text = format!("sys_enter_getppid /pid == cpid && tid != pid/ {{ {function}(\"SIGUSR1\"); }}");
+        let ran = with_load(&["--unsafe", "-e", &text], &["signal_thread"]);
+        check(ran.stdout.contains(&format!("{thread} thread")) || function == "signal", || ran.stdout.clone())?;
+        check(ran.stdout.contains("thread"), || ran.stderr)?;
+    }
+    Ok(())
+}
+
 pub fn deep_expressions_and_many_variables() -> Result<(), Failed> {
     // More operands at once than there are registers, and more variables.
     let nested = (0..30).fold("1".to_owned(), |inner, _| format!("($a + {inner} * $b)"));
