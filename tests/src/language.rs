@@ -25,6 +25,7 @@ fn language() -> Result<(), Failed> {
             return Err(format!("{script}\n{}", render(&source, &compiled.diagnostics, false)).into());
         }
     }
+    named_tests_are_there(&page)?;
     let mut written = page.clone();
     for (name, table) in [("settings", settings()), ("builtins", builtins()), ("functions", function_table())] {
         let start = format!("<!-- generated: {name} -->\n");
@@ -41,6 +42,36 @@ fn language() -> Result<(), Failed> {
     }
     Err("the tables of dsl/LANGUAGE.md are not those of the compiler; `cargo xtask test --bless` writes them".into())
 }
+
+/// Each row that says that something works names tests, and each test that a row names is there.
+fn named_tests_are_there(page: &str) -> Result<(), Failed> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = fs::read_dir(tests.join("src/live"))?.flatten().map(|entry| fs::read_to_string(entry.path()));
+    let live = files.collect::<Result<String, _>>()?;
+    let (_, table) = page.split_once("## What of bpftrace's language there is").ok_or("no table of states")?;
+    for row in table.lines().filter(|line| line.starts_with("| ")) {
+        let words = row.split('`').skip(1).step_by(2);
+        let named = words.filter_map(|word| word.split_once('/')).filter(|(kind, _)| KINDS.contains(kind));
+        let named = named.collect::<Vec<_>>();
+        for (kind, name) in &named {
+            let there = match *kind {
+                "cases" | "golden" => tests.join(kind).join(format!("{name}.scope")).exists(),
+                "peer" => tests.join(kind).join(format!("{name}.bt")).exists(),
+                _ => live.contains(&format!("pub fn {name}(")),
+            };
+            if !there {
+                return Err(format!("there is no test `{kind}/{name}`:\n{row}").into());
+            }
+        }
+        if row.contains("| works |") && named.is_empty() {
+            return Err(format!("no test shows that it works:\n{row}").into());
+        }
+    }
+    Ok(())
+}
+
+/// The kinds of tests that rows name.
+const KINDS: [&str; 4] = ["cases", "golden", "live", "peer"];
 
 /// A cell of a table: a bar would end it.
 fn cell(text: &str) -> String {

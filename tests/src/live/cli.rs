@@ -197,6 +197,15 @@ pub fn debug_shows_the_plan() -> Result<(), Failed> {
     Ok(())
 }
 
+pub fn the_environment_holds_settings() -> Result<(), Failed> {
+    for (name, printed) in [("BPFTRACE_PRINT_MAPS_ON_EXIT", ""), ("SCOPE_PRINT_MAPS_ON_EXIT", ""), ("OTHER", "@a: 1")] {
+        let mut command = scope(&["-e", "BEGIN { @a = 1; exit(); }"]);
+        let ran = finished(command.env(name, "0").output());
+        same(ran.stdout.trim(), printed)?;
+    }
+    Ok(())
+}
+
 pub fn a_code_is_explained() -> Result<(), Failed> {
     let ran = run(&["explain", "e0203"]);
     ran.succeeded()?;

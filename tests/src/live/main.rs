@@ -61,6 +61,7 @@ const TESTS: &[Test] = tests! {
         names_that_steer_a_terminal_are_escaped
         functions_format_values
         addresses_groups_and_times_have_names
+        a_time_series_adds_up
         output_to_a_file
     }
     scripts {
@@ -85,6 +86,7 @@ const TESTS: &[Test] = tests! {
         a_dry_run_attaches_nothing
         probes_are_listed
         debug_shows_the_plan
+        the_environment_holds_settings
         a_code_is_explained
         scripts_are_formatted_in_place
     }

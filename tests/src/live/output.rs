@@ -113,17 +113,27 @@ pub fn functions_format_values() -> Result<(), Failed> {
 pub fn addresses_groups_and_times_have_names() -> Result<(), Failed> {
     let ran = script(
         "sys_enter_getppid /pid == cpid/ { @group = cgroup_path(cgroup); @day = strftime(\"%Y-%m-%d\", nsecs); }
-         sys_enter /pid == cpid && args.id == 110/ { printf(\"in %s\\n\", usym(args.args[0])); print(usym(args.args[0] + 2)); }",
+         sys_enter /pid == cpid && args.id == 110/ { printf(\"in %s\\n\", usym(args.args[0])); print(usym(args.args[0] + 2)); print(ustack(1)); }",
         &["function"],
     )?;
     check(ran.stdout.contains("in getenv\n"), || ran.stdout.clone())?;
     check(ran.stdout.contains("\ngetenv\n"), || ran.stdout.clone())?;
+    check(ran.stdout.contains("\n        syscall+"), || ran.stdout.clone())?;
     let groups = std::fs::read_to_string("/proc/self/cgroup")?;
     // Without version 2 of cgroups all is in its root.
     let group = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
     check(ran.value("@group: ")?.ends_with(group), || format!("{}\n{groups}", ran.stdout))?;
     let date = std::process::Command::new("date").arg("+%Y-%m-%d").output()?;
     same(ran.value("@day: ")?.as_bytes(), date.stdout.trim_ascii())
+}
+
+pub fn a_time_series_adds_up() -> Result<(), Failed> {
+    let text = "sys_enter_getppid /pid == cpid/ { @ = tseries(2, 100ms, 50, \"sum\"); }";
+    let records = json(text, &["getppid", "1000"])?;
+    let series = of_type(&records, "tseries").next().ok_or("no series")?;
+    let values = series["@"].as_array().ok_or("no array")?;
+    let sum = values.iter().filter_map(|point| point["value"].as_u64()).sum::<u64>();
+    same(sum, 2000)
 }
 
 pub fn output_to_a_file() -> Result<(), Failed> {
