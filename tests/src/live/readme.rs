@@ -9,9 +9,9 @@ use super::run::{SCOPE, check, finished};
 
 pub fn every_command_runs() -> Result<(), Failed> {
     let readme = include_str!("../../../README.md");
-    let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let commands = blocks.flat_map(str::lines).filter(|line| line.starts_with("scope ")).collect::<Vec<_>>();
-    check(commands.len() >= 8, || format!("only {} commands", commands.len()))?;
+    let commands = readme.lines().map(|line| line.strip_prefix("# ").unwrap_or(line));
+    let commands = commands.filter(|line| line.starts_with("scope ")).collect::<Vec<_>>();
+    check(commands.len() >= 16, || format!("only {} commands", commands.len()))?;
     for command in commands {
         let binary = SCOPE.get().ok_or("no binary")?.to_string_lossy().into_owned();
         let line = format!("exec {binary} {}", &command["scope ".len()..]);
