@@ -84,6 +84,8 @@ pub trait Host {
     fn enter(&mut self, nesting: u8);
     /// Counts a round of the loop of a nesting; says whether that was fewer than `rounds`.
     fn again(&mut self, nesting: u8, rounds: u64) -> bool;
+    /// Writes bytes of the frame to the current process's memory.
+    fn write(&mut self, off: u32, address: u64, len: u32);
     /// Begins to go through a map.
     fn each(&mut self, slot: u8, nesting: u8);
     /// Lays the next entry in the frame; says whether there is one.
@@ -325,6 +327,8 @@ fn rest<H: Host>(host: &mut H, op: Op) -> Next {
         series(host, op, host.imm());
     } else if code == Code::Signal as u8 {
         host.signal(host.reg(op.a()), host.imm() == 1);
+    } else if code == Code::Write as u8 {
+        host.write(op.off(), host.reg(op.a()), host.imm() as u32);
     } else if code == Code::Each as u8 {
         host.each(op.a(), op.b());
     } else if code == Code::Next as u8 {

@@ -4,7 +4,7 @@
 //! writes and freezes before the load, so that every field is a known constant for the kernel's verifier.
 
 /// The format of plans and records that this source defines; the loader refuses an object built for another.
-pub const FORMAT: u64 = 3;
+pub const FORMAT: u64 = 4;
 /// How many ops a plan holds at most, its [`Code::End`] included.
 pub const MAX_OPS: usize = 1024;
 /// How many bytes of constant data a plan holds at most.
@@ -133,6 +133,9 @@ pub enum Code {
     /// `r[dst] = ` the value below which `imm` thousandths of a percent of the histogram lie that the map in slot `a` has
     /// under the key at `frame[off..]`.
     Quantile,
+    /// Writes `frame[off..][..imm]` to the current process's memory at address `r[a]`; counts a [`Loss::Write`] if that
+    /// fails.
+    Write,
 }
 
 impl Code {
@@ -214,8 +217,10 @@ pub enum Loss {
     CutLoop = 2,
     /// Stacks that found no room.
     Stack = 3,
+    /// Writes to a process's memory that failed.
+    Write = 4,
     /// Entries that found map 0 full; those of map `n` have this code plus `n`.
-    MapFull = 4,
+    MapFull = 5,
 }
 
 /// How many maps a script has at most: each has its own loss counter.

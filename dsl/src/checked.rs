@@ -228,6 +228,15 @@ pub enum Statement {
         /// Whether only the thread gets it.
         thread: bool,
     },
+    /// Writes to the current process's memory.
+    Write {
+        /// Where to.
+        address: Expr,
+        /// What: a number, or a text that is known.
+        value: Expr,
+        /// How many bytes of it.
+        bytes: usize,
+    },
     /// Ends the clause.
     Stop,
     /// Does one or the other.

@@ -72,6 +72,7 @@ pub enum Function {
     Ustack,
     Usym,
     Warnf,
+    WriteUser,
     Zero,
 }
 
@@ -285,6 +286,8 @@ table! {
         "sys_enter { @[usym(args.args[0])] = count(); }"
     "warnf" Warnf Action 1..64 "warnf(\"format\", ...)" "as printf, as a warning with its place in the script"
         "BEGIN { warnf(\"odd: %d\", 7); }"
+    "write_user" WriteUser Action 2..2 "write_user(pointer, value)" "writes a number, or a text in quotes, to the current process's memory; needs --unsafe"
+        "tracepoint:syscalls:sys_enter_read /pid == 4194304/ { write_user((int32 *)args.buf, 0); }"
     "zero" Zero Action 1..1 "zero(@m)" "sets all values of a map to zero and keeps its keys"
         "sys_enter { @[comm] = count(); } interval:s:1 { print(@); zero(@); }"
 }

@@ -233,6 +233,7 @@ impl fmt::Display for Shown {
             Code::ValueSeries => {
                 write!(out, "series    value[{} buckets of {imm} ns] <- r{a}, {}", off & 0xffff, off >> 16)
             }
+            Code::Write => write!(out, "write     user[r{a}] = frame[{off}; {imm}]"),
             Code::Signal => write!(out, "signal    r{a}{}", if imm == 1 { " to the thread" } else { "" }),
             Code::Each => write!(out, "each      m{a}, loop {}", op.b()),
             Code::Next => write!(out, "next      frame[{off}], loop {} else -> {low}", op.b()),
@@ -277,7 +278,7 @@ fn number(value: u64) -> String {
 /// The code with this number.
 #[must_use]
 pub fn code(number: u8) -> Option<Code> {
-    const CODES: [Code; 40] = [
+    const CODES: [Code; 41] = [
         Code::End,
         Code::Jump,
         Code::JumpIf,
@@ -318,6 +319,7 @@ pub fn code(number: u8) -> Option<Code> {
         Code::Each,
         Code::Next,
         Code::Quantile,
+        Code::Write,
     ];
     CODES.get(number as usize).copied()
 }
@@ -333,7 +335,7 @@ mod tests {
                 assert_eq!(code as u8, number);
             }
         }
-        assert_eq!(code(Code::Quantile as u8), Some(Code::Quantile));
-        assert_eq!(code(Code::Quantile as u8 + 1), None);
+        assert_eq!(code(Code::Write as u8), Some(Code::Write));
+        assert_eq!(code(Code::Write as u8 + 1), None);
     }
 }

@@ -256,6 +256,10 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                 self.value(0, (off & 0xffff) * 8 * SERIES_WORDS)?;
             }
             Code::Signal => self.read(op.a())?,
+            Code::Write => {
+                self.read(op.a())?;
+                self.frame(off, low)?;
+            }
             Code::Each => {
                 self.slot(op.a())?;
                 self.nesting(op.b())?;

@@ -553,6 +553,15 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
+    fn write(&mut self, off: u32, address: u64, len: u32) {
+        // SAFETY: the verifier checks that the bytes lie inside the frame; the kernel, that the address is the process's.
+        let failed = unsafe { bpf::bpf_probe_write_user(address as *mut c_void, self.at(off).cast(), len) };
+        if opaque(failed as u64) != 0 {
+            self.lose(Loss::Write as u32);
+        }
+    }
+
+    #[inline(always)]
     fn enter(&mut self, nesting: u8) {
         if nesting == 0 {
             self.rounds.0 = 0;

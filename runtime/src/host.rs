@@ -366,6 +366,8 @@ impl Host for User<'_> {
 
     fn signal(&mut self, _number: u64, _thread: bool) {}
 
+    fn write(&mut self, _off: u32, _address: u64, _len: u32) {}
+
     fn enter(&mut self, nesting: u8) {
         self.rounds[nesting as usize] = 0;
     }

@@ -352,6 +352,10 @@ fn stage_warnings(stage: &Stage) -> Vec<String> {
             let stacks = counted(stacks, "stack", "stacks");
             warnings.push(format!("{stacks} found no room, shown as <lost>"));
         }
+        let writes = losses[Loss::Write as usize];
+        if writes > 0 {
+            warnings.push(format!("{} to a process's memory failed", counted(writes, "write", "writes")));
+        }
         for map in 0..MAX_MAPS {
             let full = losses[Loss::MapFull as usize + map];
             if full > 0 {

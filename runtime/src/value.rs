@@ -183,6 +183,13 @@ impl Names {
         let mut found = self.found.borrow_mut();
         let mut lines = Vec::new();
         for address in frames {
+            if stack.user && stack.mode == StackMode::BuildId {
+                lines.push(match found.symbols.user.build_id(process, address) {
+                    Some((id, offset)) => format!("{id} {offset:#x}"),
+                    None => format!("{address:x}"),
+                });
+                continue;
+            }
             let symbol = match stack.user {
                 false => found.symbols.kernel.symbol(address),
                 true => match found.symbols.user.place(process, address) {

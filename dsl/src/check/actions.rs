@@ -46,6 +46,9 @@ impl Checker<'_> {
             Function::Signal if self.may_harm("signal", "--unsafe", span).is_some() => {
                 out.extend(self.signal(&arguments[0], false));
             }
+            Function::WriteUser if self.may_harm("write_user", "--unsafe", span).is_some() => {
+                out.extend(self.write_user(arguments));
+            }
             Function::SignalThread if self.may_harm("signal_thread", "--unsafe", span).is_some() => {
                 out.extend(self.signal(&arguments[0], true));
             }
@@ -62,6 +65,36 @@ impl Checker<'_> {
         let error = Diagnostic::error("E0348", span, title, "not allowed without being asked for");
         self.error(error.help(format!("`scope {option}` allows it")));
         None
+    }
+
+    /// `write_user(pointer, value)`: as many bytes as what it points to has, or a text with its NUL.
+    fn write_user(&mut self, arguments: &[ast::Expr]) -> Option<Statement> {
+        let [pointer, value] = arguments else { return None };
+        if self.in_userspace() {
+            let title = "there is no process to write to";
+            self.error(Diagnostic::error("E0317", pointer.span, title, "BEGIN, END and interval run in scope itself"));
+            return None;
+        }
+        let address = self.expr(pointer)?;
+        let address = self.address(address)?;
+        let place = value.span;
+        let value = self.expr(value)?;
+        if let ExprKind::Text(text) = &value.kind {
+            let bytes = text.len() + 1;
+            return Some(Statement::Write { address, value, bytes });
+        }
+        if matches!(value.ty, Type::Text { .. }) {
+            let error = Diagnostic::error("E0318", place, "a text that only the run knows", "its length is not known");
+            self.error(error.help("a number can be written, or a text in quotes"));
+            return None;
+        }
+        let size = match address.ty {
+            Type::Pointer { to: Some(id), .. } => self.given.types.size_of(id),
+            _ => None,
+        };
+        let value = self.as_number(value)?;
+        let bytes = size.map(|size| size as usize).filter(|size| (1..=8).contains(size)).unwrap_or(8);
+        Some(Statement::Write { address, value, bytes })
     }
 
     fn signal(&mut self, argument: &ast::Expr, thread: bool) -> Option<Statement> {

@@ -294,9 +294,9 @@ impl Checker<'_> {
                 Ast::Ident(_) if index == 0 => {
                     let word = self.keyword(argument, &StackMode::NAMES.map(|(name, _)| name))?;
                     mode = StackMode::NAMES.iter().find(|(name, _)| *name == word).map_or(mode, |(_, mode)| *mode);
-                    if mode == StackMode::BuildId {
-                        let error =
-                            Diagnostic::error("E0338", argument.span, "stacks by build id are not there yet", "");
+                    if mode == StackMode::BuildId && !user {
+                        let title = "the kernel's stack has no build ids";
+                        let error = Diagnostic::error("E0338", argument.span, title, "they belong to files");
                         self.error(error.help("`raw` gives the addresses"));
                         return None;
                     }
@@ -406,7 +406,7 @@ impl Checker<'_> {
 }
 
 /// Functions of bpftrace that are not there: why, and a way round.
-const REFUSED: [(&str, &str, &str); 11] = [
+const REFUSED: [(&str, &str, &str); 10] = [
     (
         "comm",
         "the name of another task is not looked up",
@@ -420,7 +420,6 @@ const REFUSED: [(&str, &str, &str); 11] = [
     ),
     ("skboutput", "packets are not captured", "`tcpdump -w` writes them; `buf(...)` with `printf(\"%r\")` shows bytes"),
     ("override", "it needs a kprobe with error injection", "probes of that kind come with a later version"),
-    ("write_user", "writing to a process's memory harms it", "a debugger does that"),
     ("unwatch", "there are no watchpoints yet", "probes of that kind come with a later version"),
     ("reg", "registers belong to probes that are not there yet", "`args` holds what a tracepoint gives"),
     ("uaddr", "it needs probes on user code", "`usym(address)` shows a symbol"),

@@ -13,6 +13,7 @@ use super::areas::text_room;
 use super::builder::{Label, Operand};
 use super::storage::QUANTILES_K;
 use super::{Lowerer, Variable};
+use crate::types::Type;
 
 impl Lowerer<'_> {
     pub(super) fn statements(&mut self, statements: &[Statement], end: Label) {
@@ -51,6 +52,19 @@ impl Lowerer<'_> {
             Statement::Signal { number, thread } => {
                 self.word(number, base);
                 self.builder.op(Code::Signal, 0, base, 0, 0, u64::from(*thread));
+            }
+            Statement::Write { address, value, bytes } => {
+                let mark = self.builder.mark();
+                let off = self.builder.keep(value.ty.size().next_multiple_of(8), false);
+                if let Type::Text { .. } = value.ty {
+                    self.lay(value, &value.ty, off, base);
+                } else {
+                    self.word(value, base);
+                    self.builder.store(off, Operand::Register(base));
+                }
+                self.word(address, base);
+                self.builder.op(Code::Write, 0, base, 0, off, *bytes as u64);
+                self.builder.release(mark);
             }
             Statement::Stop => self.builder.jump(end),
             Statement::If(condition, then, otherwise) => {

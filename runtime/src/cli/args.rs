@@ -86,7 +86,7 @@ pub struct Args {
     #[arg(long = "config", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,
 
-    /// Allows functions that do something to the machine: system, signal
+    /// Allows functions that do something to the machine: system, signal, write_user
     #[arg(long = "unsafe")]
     pub may_harm: bool,
 

@@ -324,6 +324,12 @@ fn sink(args: &Args, program: &Program) -> Result<Box<dyn Sink>, Failure> {
     Ok(output::open(args.format, program.config.json_key_lists, out))
 }
 
+/// The helper of the kernel that the verifier says may not be used: `... cannot use helper NAME#NUMBER`.
+fn refused_helper(log: &str) -> Option<&str> {
+    let (_, helper) = log.split_once("cannot use helper ").or_else(|| log.split_once("unknown func "))?;
+    helper.split_once('#').map(|(name, _)| name)
+}
+
 /// Turns a failure into what a person can act on.
 fn explain(error: &TraceError, args: &Args) -> Failure {
     let mut message = format!("error: {error}\n");
@@ -331,7 +337,12 @@ fn explain(error: &TraceError, args: &Args) -> Failure {
         if load.is_permission() {
             message += "help: the kernel did not allow it: are you root, and is it not locked down (/sys/kernel/security/lockdown)?\n";
         } else if let LoadError::Program { log, plan, .. } = load {
-            message += "help: this is a bug of scope: please report it with the output of `-v`\n";
+            message += &match refused_helper(log) {
+                Some(helper) => format!(
+                    "help: this kernel does not let the program use `{helper}`: it is locked down, or was built without it\n"
+                ),
+                None => "help: this is a bug of scope: please report it with the output of `-v`\n".to_owned(),
+            };
             if args.verbose {
                 message += &format!("plan:\n{plan}verifier:\n{log}\n");
             } else if let Some(last) = log.lines().rfind(|line| !line.starts_with("processed") && !line.is_empty()) {

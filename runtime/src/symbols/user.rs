@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
-use blazesym::helper::ElfResolver;
+use blazesym::helper::{ElfResolver, read_elf_build_id};
 use blazesym::symbolize::{FindSymOpts, Symbolize, TranslateFileOffset};
 
 use super::demangle::demangled;
@@ -47,6 +47,8 @@ struct Process {
 /// A file of code.
 struct Module {
     elf: Option<ElfResolver>,
+    /// Its GNU build id, in hexadecimal digits.
+    build_id: Option<String>,
 }
 
 impl UserSymbols {
@@ -73,6 +75,22 @@ impl UserSymbols {
 
     /// What is known of an address of a process.
     pub fn place(&mut self, pid: u32, address: u64) -> Place {
+        let Some((region, module, offset)) = self.mapped(pid, address) else { return Place::Unknown };
+        let path = region.path.clone();
+        match module.and_then(|module| module.symbol(offset)) {
+            Some((name, offset)) => Place::Symbol(Symbol { name, offset, module: Some(path) }),
+            None => Place::File { module: path, offset },
+        }
+    }
+
+    /// The build id of the file that lies at an address of a process, and the offset in that file.
+    pub fn build_id(&mut self, pid: u32, address: u64) -> Option<(String, u64)> {
+        let (_, module, offset) = self.mapped(pid, address)?;
+        Some((module?.build_id.clone()?, offset))
+    }
+
+    /// The region and the file at an address of a process, and the offset in that file.
+    fn mapped(&mut self, pid: u32, address: u64) -> Option<(&Region, Option<&Module>, u64)> {
         let stale = match self.processes.get_mut(&pid) {
             None => true,
             Some(process) if process.find(address).is_some() => false,
@@ -88,27 +106,22 @@ impl UserSymbols {
             self.note(pid);
         }
         self.uses += 1;
-        let Some(process) = self.processes.get_mut(&pid) else { return Place::Unknown };
+        let process = self.processes.get_mut(&pid)?;
         process.used = self.uses;
-        let Some((region, module)) = process.find(address) else { return Place::Unknown };
-        if region.path.is_empty() {
-            return Place::Unknown;
-        }
+        let (region, module) = process.find(address)?;
         let offset = address - region.start + region.offset;
-        let symbol = module.as_ref().and_then(|module| module.symbol(offset));
-        let path = region.path.clone();
-        match symbol {
-            Some((name, offset)) => Place::Symbol(Symbol { name, offset, module: Some(path) }),
-            None => Place::File { module: path, offset },
-        }
+        (!region.path.is_empty()).then_some((region, module.as_deref(), offset))
     }
 
     fn module(&mut self, pid: u32, file: FileId, region: &Region) -> Rc<Module> {
         if let Some(module) = self.files.get(&file).and_then(Weak::upgrade) {
             return module;
         }
-        let elf = code_file(pid, file, region).and_then(|path| ElfResolver::open(path).ok());
-        let module = Rc::new(Module { elf });
+        let path = code_file(pid, file, region);
+        let build_id = path.as_ref().and_then(|path| read_elf_build_id(path).ok()?);
+        let build_id = build_id.map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
+        let elf = path.and_then(|path| ElfResolver::open(path).ok());
+        let module = Rc::new(Module { elf, build_id });
         self.files.insert(file, Rc::downgrade(&module));
         module
     }

@@ -22,6 +22,7 @@ pub fn run(arguments: &[OsString]) {
             std::thread::sleep(Duration::from_millis(500));
         }
         "signal_thread" => signal_thread(),
+        "written" => written(),
         "named" => {
             set_name(b"\x1b[2Jw\"\\\xff");
             (0..number).for_each(|_| call(libc::SYS_getppid, [0, 0, 0]));
@@ -90,6 +91,15 @@ fn signal_thread() {
     unsafe { libc::signal(libc::SIGUSR1, note as *const () as libc::sighandler_t) };
     let other = std::thread::spawn(|| call(libc::SYS_getppid, [0, 0, 0]));
     other.join().expect("the thread only makes a call");
+}
+
+/// Shows where two numbers are, then what they are after a call.
+fn written() {
+    let numbers = [1u64, 0];
+    call(libc::SYS_getppid, [numbers.as_ptr() as i64, 0, 0]);
+    // SAFETY: numbers of ours, which a tracer may have written.
+    let [first, second] = unsafe { std::ptr::read_volatile(&raw const numbers) };
+    println!("{first} {}", String::from_utf8_lossy(&second.to_ne_bytes()).trim_end_matches('\0'));
 }
 
 fn set_name(name: &[u8]) {

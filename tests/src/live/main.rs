@@ -52,6 +52,7 @@ const TESTS: &[Test] = tests! {
         userspace_clauses_read_the_maps
         variables_of_a_cpu
         a_signal_to_a_thread
+        a_process_is_written_to
         deep_expressions_and_many_variables
     }
     output {

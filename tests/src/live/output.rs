@@ -113,12 +113,15 @@ pub fn functions_format_values() -> Result<(), Failed> {
 pub fn addresses_groups_and_times_have_names() -> Result<(), Failed> {
     let ran = script(
         "sys_enter_getppid /pid == cpid/ { @group = cgroup_path(cgroup); @day = strftime(\"%Y-%m-%d\", nsecs); }
-         sys_enter /pid == cpid && args.id == 110/ { printf(\"in %s\\n\", usym(args.args[0])); print(usym(args.args[0] + 2)); print(ustack(1)); }",
+         sys_enter /pid == cpid && args.id == 110/ { printf(\"in %s\\n\", usym(args.args[0])); print(usym(args.args[0] + 2)); print(ustack(1));
+            printf(\"id %s\", ustack(build_id, 1)); }",
         &["function"],
     )?;
     check(ran.stdout.contains("in getenv\n"), || ran.stdout.clone())?;
     check(ran.stdout.contains("\ngetenv\n"), || ran.stdout.clone())?;
     check(ran.stdout.contains("\n        syscall+"), || ran.stdout.clone())?;
+    let id = ran.stdout.split("id \n").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
+    check(id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), || ran.stdout.clone())?;
     let groups = std::fs::read_to_string("/proc/self/cgroup")?;
     // Without version 2 of cgroups all is in its root.
     let group = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");

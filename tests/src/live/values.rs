@@ -183,6 +183,19 @@ pub fn a_signal_to_a_thread() -> Result<(), Failed> {
     Ok(())
 }
 
+pub fn a_process_is_written_to() -> Result<(), Failed> {
+    let text = "sys_enter /pid == cpid && args.id == 110/ {
+        write_user((uint64 *)args.args[0], 258); write_user((uint8 *)args.args[0], 7);
+        write_user(args.args[0] + 8, \"hello\"); write_user((int64 *)8, 1); }";
+    let ran = with_load(&["--unsafe", "-e", text], &["written"]);
+    if ran.status == 1 {
+        // A kernel that is locked down, or built without it, says so.
+        return check(ran.stderr.contains("does not let the program use `bpf_probe_write_user`"), || ran.stderr);
+    }
+    check(ran.stdout.contains("263 hello\n"), || ran.stdout.clone())?;
+    check(ran.stderr.contains("warning: 1 write to a process's memory failed"), || ran.stderr)
+}
+
 pub fn deep_expressions_and_many_variables() -> Result<(), Failed> {
     // More operands at once than there are registers, and more variables.
     let nested = (0..30).fold("1".to_owned(), |inner, _| format!("($a + {inner} * $b)"));
