@@ -32,8 +32,8 @@ pub trait Host {
     fn builtin(&mut self, builtin: u8) -> u64;
     /// Reads the context's word of 4 or 8 bytes at `off`.
     fn context(&self, off: u32, bytes: u8) -> u64;
-    /// Reads a number of `bytes` bytes at an address; 0 if it can't be read.
-    fn peek(&mut self, address: u64, bytes: u8, space: u8) -> u64;
+    /// Reads a number of `bytes` bytes; 0 if it can't be read.
+    fn peek(&mut self, from: Source, bytes: u8) -> u64;
     /// Reads a word of the frame.
     fn load(&self, off: u32) -> u64;
     /// Writes a word of the frame.
@@ -50,9 +50,8 @@ pub trait Host {
     fn constant(&mut self, to: u32, from: u32, len: u32);
     /// Writes the current task's name to the frame, 16 bytes.
     fn comm(&mut self, off: u32);
-    /// Reads a string to the frame, of `max` bytes at most with the NUL, of `limit` at most without it; gives its length
-    /// without the NUL, which no bit is set of that is not set in `mask`.
-    fn string(&mut self, off: u64, address: u64, max: u32, mask: u64, space: u8, limit: Option<u64>) -> u64;
+    /// Reads a string to the frame; gives its length without the NUL.
+    fn string(&mut self, off: u64, from: Source, room: Room) -> u64;
     /// Points the value cursor at an existing entry; says whether there is one.
     fn find(&mut self, slot: u8, swapped: bool, key: u32) -> bool;
     /// Points the value cursor at an entry, made if need be; says whether there is one now. A new one is counted for
@@ -73,7 +72,7 @@ pub trait Host {
     /// Adds a 128-bit number, given by its halves, to two words of the value under the cursor.
     fn add_wide(&mut self, off: u64, low: u64, high: u64, atomic: bool);
     /// Reads bytes to the frame; says how many: all or none.
-    fn read(&mut self, off: u32, address: u64, len: u64, max: u32, space: u8) -> u64;
+    fn read(&mut self, off: u32, from: Source, len: u64, max: u32) -> u64;
     /// Finds a text in another, both in the frame; gives its place or -1.
     fn search(&mut self, text: u32, size: u32, part: u32, part_size: u32) -> u64;
     /// Keeps a stack: see [`Code::Stack`].
@@ -96,6 +95,28 @@ pub trait Host {
     fn emit(&mut self, off: u32, len: u64);
     /// Counts a loss, by its [`Loss`] code.
     fn lose(&mut self, loss: u32);
+}
+
+/// Where memory is read from.
+#[derive(Clone, Copy)]
+pub struct Source {
+    /// The address.
+    pub address: u64,
+    /// Whose memory, a [`Space`](crate::plan::Space).
+    pub space: u8,
+    /// The failure that is counted if it can't be read; 0 for none.
+    pub failure: u32,
+}
+
+/// How much of a string is read.
+#[derive(Clone, Copy)]
+pub struct Room {
+    /// Bytes at most, with the NUL.
+    pub max: u32,
+    /// No bit is set of its length that is not set here.
+    pub mask: u64,
+    /// Bytes that are wanted at most, without the NUL.
+    pub limit: Option<u64>,
 }
 
 /// Where a step goes on.
@@ -217,7 +238,9 @@ fn rest<H: Host>(host: &mut H, op: Op) -> Next {
     let code = op.code();
     if code == Code::Peek as u8 {
         let address = host.reg(op.a()).wrapping_add(op.off() as u64);
-        let value = host.peek(address, op.b(), host.imm() as u8);
+        let imm = host.imm();
+        let from = Source { address, space: imm as u8, failure: (imm >> 48) as u32 };
+        let value = host.peek(from, op.b());
         host.set_reg(op.dst(), value);
     } else if code == Code::Table as u8 {
         let value = host.table(op.off(), host.imm(), host.reg(op.a()));
@@ -231,7 +254,7 @@ fn rest<H: Host>(host: &mut H, op: Op) -> Next {
     } else if code == Code::Str as u8 {
         let imm = host.imm();
         let extra = if op.b() == Op::NONE { 0 } else { host.reg(op.b()) };
-        let limited = imm >> 40;
+        let limited = imm >> 40 & 0xff;
         let limit = if limited == 0 {
             None
         } else if limited == EXACT {
@@ -240,7 +263,8 @@ fn rest<H: Host>(host: &mut H, op: Op) -> Next {
             Some(blind(host.reg(limited as u8 - 1)))
         };
         let (max, mask) = (imm as u32 & 0xffff, imm >> 16 & 0xffff);
-        let len = host.string(op.off() as u64 + extra, host.reg(op.a()), max, mask, (imm >> 32) as u8, limit);
+        let from = Source { address: host.reg(op.a()), space: (imm >> 32) as u8, failure: (imm >> 48) as u32 };
+        let len = host.string(op.off() as u64 + extra, from, Room { max, mask, limit });
         host.set_reg(op.dst(), len);
     } else if code == Code::Find as u8 {
         if !host.find(op.a(), op.b() == 1, op.off()) {
@@ -285,7 +309,8 @@ fn rest<H: Host>(host: &mut H, op: Op) -> Next {
         let imm = host.imm();
         let max = imm as u32;
         let len = if op.b() == Op::NONE { max as u64 } else { blind(host.reg(op.b())) };
-        let read = host.read(op.off(), host.reg(op.a()), len, max, (imm >> 32) as u8);
+        let from = Source { address: host.reg(op.a()), space: (imm >> 32) as u8, failure: (imm >> 48) as u32 };
+        let read = host.read(op.off(), from, len, max);
         host.set_reg(op.dst(), read);
     } else if code == Code::Compare as u8 {
         let imm = host.imm();

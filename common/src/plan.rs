@@ -4,7 +4,7 @@
 //! writes and freezes before the load, so that every field is a known constant for the kernel's verifier.
 
 /// The format of plans and records that this source defines; the loader refuses an object built for another.
-pub const FORMAT: u64 = 4;
+pub const FORMAT: u64 = 5;
 /// How many ops a plan holds at most, its [`Code::End`] included.
 pub const MAX_OPS: usize = 1024;
 /// How many bytes of constant data a plan holds at most.
@@ -57,7 +57,7 @@ pub enum Code {
     /// `r[dst] = value[off..][..8]`.
     ValueLoad,
     /// `r[dst] = ` the number of `b` bytes (1, 2, 4, 8; zero-extended) at address `r[a] + off`, of the memory that
-    /// `imm` names (a [`Space`]); 0 if it can't be read.
+    /// `imm as u8` names (a [`Space`]); 0 if it can't be read, which is counted under the failure `imm >> 48`.
     Peek,
     /// `r[dst] = data[off..][r[a] * 4]`, a 32-bit entry of a table in the plan's data with `imm` entries, a power of
     /// two; an index past the end is wrapped.
@@ -69,9 +69,9 @@ pub enum Code {
     /// Reads the NUL-ended string at address `r[a]` to `frame[off + r[b]..]` (or `frame[off..]` if `b` is
     /// [`Op::NONE`]), `imm as u16` bytes at most with the NUL, from the [`Space`] `imm >> 32 & 0xff`; `r[dst] = ` its
     /// length without the NUL, which is below `imm >> 16 as u16`, a power of two less 1. A string cut short
-    /// is counted as [`Loss::CutString`], unless it is wanted so: if `imm >> 40` is [`EXACT`], or else not 0, when the
+    /// is counted as [`Loss::CutString`], unless it is wanted so: if `imm >> 40 as u8` is [`EXACT`], or else not 0, when the
     /// register of that number less 1 holds how many bytes without the NUL are wanted. In place of a string that can't be
-    /// read stands [`FAULT`].
+    /// read stands [`FAULT`], which is counted under the failure `imm >> 48`.
     Str,
     /// Points the value cursor at the entry of the map in slot `a` under the key at `frame[off..]`; if there is none,
     /// `pc = imm`. If `b` is 1, the slot is `a` or `a + 1` by the epoch.
@@ -91,8 +91,8 @@ pub enum Code {
     /// Sends the record at `frame[off..]`, `rhs` bytes long.
     Emit,
     /// Reads `imm as u32` bytes at address `r[a]` to `frame[off..]`, or `r[b]` of them if that is less and `b` is a
-    /// register, from the [`Space`] `imm >> 32`; `r[dst] = ` how many were read: all of them or, if they can't be read,
-    /// none, and the area keeps what it held.
+    /// register, from the [`Space`] `imm >> 32 as u8`; `r[dst] = ` how many were read: all of them or, if they can't be
+    /// read, none, and the area keeps what it held, which is counted under the failure `imm >> 48`.
     Read,
     /// `r[dst] = ` the order of `frame[off..]` and `frame[imm as u32..]` by their first `imm >> 32` bytes: 0, 1 or -1.
     Compare,
@@ -227,8 +227,15 @@ pub enum Loss {
 pub const MAX_MAPS: usize = 64;
 /// How many loss counters there are.
 pub const LOSSES: usize = Loss::MapFull as usize + MAX_MAPS;
-/// How many counters there are: those of losses, then for each map that of its entries.
-pub const COUNTERS: usize = LOSSES + MAX_MAPS;
+/// How many places of a script are told apart where memory could not be read. Failure 0 is not counted; the others have
+/// counters from [`FAILED`] on, and from [`REASONS`] on what the kernel said at last, a negative error number.
+pub const FAILURES: usize = 128;
+/// The counter of failure 1.
+pub const FAILED: usize = LOSSES + MAX_MAPS;
+/// What the kernel said of failure 1.
+pub const REASONS: usize = FAILED + FAILURES;
+/// How many counters there are: those of losses, then for each map that of its entries, then those of failures.
+pub const COUNTERS: usize = REASONS + FAILURES;
 
 /// Frames of a stack at most.
 pub const STACK_FRAMES: usize = 127;

@@ -58,6 +58,8 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// Allow functions that do something to the machine.
     pub may_harm: bool,
+    /// Tell apart the places where memory can't be read.
+    pub failures: bool,
     /// Give the checked script in a form for people too.
     pub show_checked: bool,
 }
@@ -73,6 +75,7 @@ impl Default for Options {
             options: BTreeMap::new(),
             settings: Vec::new(),
             may_harm: false,
+            failures: false,
             show_checked: false,
         }
     }
@@ -140,8 +143,14 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
             facts::Compat::Marked(flag) => Some(flag),
             facts::Compat::Absent | facts::Compat::Unknown => None,
         };
-        let options =
-            lower::Options { pid: options.pid, cpid: options.cpid, start: options.start, compat, cpus: facts.cpus() };
+        let options = lower::Options {
+            pid: options.pid,
+            cpid: options.cpid,
+            start: options.start,
+            compat,
+            cpus: facts.cpus(),
+            failures: options.failures,
+        };
         lower::lower(checked, &config, options, &mut found)
     });
     let program = program.filter(|_| !found.any_error());

@@ -25,6 +25,17 @@ pub struct Program {
     pub probes: Vec<String>,
     /// The settings.
     pub config: Config,
+    /// The places that read memory, if failures are to be told apart: failure `n + 1` of the plans is the one at index `n`.
+    pub failures: Vec<Failure>,
+}
+
+/// A place that reads memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Where it stands.
+    pub span: Span,
+    /// The kernel's helper that reads, without `bpf_`.
+    pub helper: &'static str,
 }
 
 /// A clause at one site.
@@ -168,7 +179,7 @@ impl fmt::Display for Shown {
             Code::Alu if off == 0 => write!(out, "move      r{dst} = {rhs}"),
             Code::Alu => write!(out, "{:<9} r{dst} = {lhs}, {rhs}", alu(off as u8)),
             Code::Context => write!(out, "context   r{dst} = [{off}; {}]", op.b()),
-            Code::Peek => write!(out, "peek      r{dst} = {}[r{a} + {off}; {}]", space(imm), op.b()),
+            Code::Peek => write!(out, "peek      r{dst} = {}[r{a} + {off}; {}]", space(imm & 0xff), op.b()),
             Code::Table => write!(out, "table     r{dst} = data[{off} + 4 * (r{a} % {imm})]"),
             Code::Load => write!(out, "load      r{dst} = frame[{off}]"),
             Code::Store => write!(out, "store     frame[{off}] = {rhs}"),
@@ -178,7 +189,7 @@ impl fmt::Display for Shown {
             Code::Comm => write!(out, "comm      frame[{off}; 16]"),
             Code::Str => {
                 let extra = if op.b() == Op::NONE { String::new() } else { format!(" + r{}", op.b()) };
-                let limit = match high >> 8 {
+                let limit = match high >> 8 & 0xff {
                     0 => String::new(),
                     EXACT => ", cut".to_owned(),
                     register => format!(", r{} at most", register - 1),
@@ -211,7 +222,7 @@ impl fmt::Display for Shown {
             Code::Emit => write!(out, "emit      frame[{off}; {rhs}]"),
             Code::Read => {
                 let len = if op.b() == Op::NONE { low.to_string() } else { format!("r{} of {low}", op.b()) };
-                write!(out, "read      r{dst} = frame[{off}; {len}] <- {}[r{a}]", space(high))
+                write!(out, "read      r{dst} = frame[{off}; {len}] <- {}[r{a}]", space(high & 0xff))
             }
             Code::Compare => write!(out, "compare   r{dst} = frame[{off}; {high}], frame[{low}]"),
             Code::Search => {

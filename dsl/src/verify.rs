@@ -4,8 +4,8 @@
 
 use scope_common::arith::ALUS;
 use scope_common::plan::{
-    Builtin, Code, EXACT, LOOPS, MAP_SLOTS, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op, REGISTERS,
-    STACK_FRAME, STACK_FRAMES, STACK_WORK, Series,
+    Builtin, Code, EXACT, FAILURES, LOOPS, MAP_SLOTS, MAX_CONTEXT, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op,
+    REGISTERS, STACK_FRAME, STACK_FRAMES, STACK_WORK, Series,
 };
 use scope_common::value::SERIES_WORDS;
 
@@ -106,7 +106,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
             }
             Code::Peek => {
                 self.read(op.a())?;
-                if !matches!(op.b(), 1 | 2 | 4 | 8) || imm > 1 {
+                if !matches!(op.b(), 1 | 2 | 4 | 8) || imm & 0xffff_ffff_ffff > 1 || !is_failure(imm) {
                     return Err("no such memory access".to_owned());
                 }
                 self.write(op.dst())?;
@@ -143,8 +143,9 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                 if op.b() != Op::NONE {
                     self.read(op.b())?;
                 }
-                if ![0, EXACT as usize].contains(&(high >> 8)) {
-                    self.read((high >> 8) as u8 - 1)?;
+                let limit = high >> 8 & 0xff;
+                if ![0, EXACT as usize].contains(&limit) {
+                    self.read(limit as u8 - 1)?;
                 }
                 let (max, mask) = (low & 0xffff, low >> 16);
                 if max == 0 || max > MAX_STRING || !(mask + 1).is_power_of_two() || mask < max || off < STACK_FRAME {
@@ -192,7 +193,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
                         return Err("bytes of unknown number go to scratch memory only".to_owned());
                     }
                 }
-                if low == 0 || high > 1 {
+                if low == 0 || high & 0xffff > 1 || !is_failure(imm) {
                     return Err("no such memory access".to_owned());
                 }
                 self.frame(off, low)?;
@@ -346,6 +347,11 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
         }
         Ok(())
     }
+}
+
+/// Whether the immediate of an op that reads memory names a failure that there is, or none.
+fn is_failure(imm: u64) -> bool {
+    imm >> 48 <= FAILURES as u64
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::generated as bpf;
 use scope_common::arith::{Alu, alu, blind, less, ones_if, opaque};
-use scope_common::machine::Host;
+use scope_common::machine::{Host, Room, Source};
 use scope_common::plan::{
-    Builtin, COUNTERS, Code, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op,
-    REGISTERS, STACK_FRAME, STACK_FRAMES, Space,
+    Builtin, COUNTERS, Code, FAILED, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op,
+    REASONS, REGISTERS, STACK_FRAME, STACK_FRAMES, Space,
 };
 
 use crate::{context, maps};
@@ -104,6 +104,19 @@ impl Kernel {
         if (counter as usize) < COUNTERS {
             // SAFETY: the number is checked.
             unsafe { atomic_add(maps::counter(counter as usize), number) };
+        }
+    }
+
+    /// Counts a failure that is wanted to be counted, and keeps what the kernel said: 0, or a negative error number.
+    #[inline(always)]
+    fn note(failure: u32, reason: u64) {
+        if failure != 0 && blind(reason) != 0 {
+            Self::count(FAILED as u32 + failure - 1, 1);
+            let place = REASONS + failure as usize - 1;
+            if place < COUNTERS {
+                // SAFETY: the number is checked.
+                unsafe { maps::counter(place).write_volatile(reason) };
+            }
         }
     }
 
@@ -224,17 +237,18 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn peek(&mut self, address: u64, bytes: u8, space: u8) -> u64 {
+    fn peek(&mut self, source: Source, bytes: u8) -> u64 {
         let mut value = 0u64;
-        let (to, from) = ((&raw mut value).cast::<c_void>(), address as *const c_void);
+        let (to, from) = ((&raw mut value).cast::<c_void>(), source.address as *const c_void);
         // SAFETY: `bytes` is at most 8.
         let failed = unsafe {
-            if space == Space::User as u8 {
+            if source.space == Space::User as u8 {
                 opaque(bpf::bpf_probe_read_user(to, bytes as u32 & 15, from) as u64)
             } else {
                 opaque(bpf::bpf_probe_read_kernel(to, bytes as u32 & 15, from) as u64)
             }
         };
+        Self::note(source.failure, failed);
         if failed != 0 { 0 } else { value }
     }
 
@@ -292,9 +306,10 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn string(&mut self, off: u64, address: u64, max: u32, mask: u64, space: u8, limit: Option<u64>) -> u64 {
+    fn string(&mut self, off: u64, source: Source, room: Room) -> u64 {
+        let Room { max, mask, limit } = room;
         let to = self.at_scratch(off);
-        let from = address as *const c_void;
+        let from = source.address as *const c_void;
         // A byte more than the limit, to tell a string that just fits from one that was cut.
         let max = u64::from(max) & (2 * MAX_STRING as u64 - 1);
         let room = match limit {
@@ -304,7 +319,7 @@ impl Host for Kernel {
         };
         // SAFETY: the verifier checks that the string's area lies inside the frame.
         let read = unsafe {
-            if space == Space::User as u8 {
+            if source.space == Space::User as u8 {
                 opaque(bpf::bpf_probe_read_user_str(to.cast(), room, from) as u64)
             } else {
                 opaque(bpf::bpf_probe_read_kernel_str(to.cast(), room, from) as u64)
@@ -322,6 +337,7 @@ impl Host for Kernel {
             // The string's NUL, if it was cut; what is behind its NUL, if not.
             to.add(max as usize - 1).write_volatile(0);
         }
+        Self::note(source.failure, read & fault);
         if blind(cut) != 0 {
             self.lose(Loss::CutString as u32);
         }
@@ -445,19 +461,20 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn read(&mut self, off: u32, address: u64, len: u64, max: u32, space: u8) -> u64 {
+    fn read(&mut self, off: u32, source: Source, len: u64, max: u32) -> u64 {
         let to = self.at(off).cast::<c_void>();
-        let from = address as *const c_void;
+        let from = source.address as *const c_void;
         let max = u64::from(max) & (MAX_FRAME as u64 - 1);
         let len = if len > max { max } else { len };
         // SAFETY: the verifier checks that the area lies inside the frame.
         let failed = unsafe {
-            if space == Space::User as u8 {
+            if source.space == Space::User as u8 {
                 opaque(bpf::bpf_probe_read_user(to, len as u32, from) as u64)
             } else {
                 opaque(bpf::bpf_probe_read_kernel(to, len as u32, from) as u64)
             }
         };
+        Self::note(source.failure, failed);
         if failed != 0 { 0 } else { len }
     }
 

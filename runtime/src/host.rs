@@ -2,7 +2,7 @@
 
 use scope_common::arith::Alu;
 use scope_common::arith::alu;
-use scope_common::machine::{Host, run};
+use scope_common::machine::{Host, Room, Source, run};
 use scope_common::plan::{Builtin, FAULT, LOOPS, Loss, REGISTERS};
 use scope_dsl::program::Plan;
 
@@ -211,9 +211,9 @@ impl Host for User<'_> {
         u64::from_ne_bytes(word)
     }
 
-    fn peek(&mut self, address: u64, bytes: u8, _space: u8) -> u64 {
+    fn peek(&mut self, from: Source, bytes: u8) -> u64 {
         let mut word = [0; 8];
-        if self.surroundings.memory(address, &mut word[..bytes as usize]) { u64::from_ne_bytes(word) } else { 0 }
+        if self.surroundings.memory(from.address, &mut word[..bytes as usize]) { u64::from_ne_bytes(word) } else { 0 }
     }
 
     fn load(&self, off: u32) -> u64 {
@@ -260,13 +260,14 @@ impl Host for User<'_> {
         self.frame[at..at + 16].copy_from_slice(&self.surroundings.task().comm);
     }
 
-    fn string(&mut self, off: u64, address: u64, max: u32, _mask: u64, _space: u8, limit: Option<u64>) -> u64 {
+    fn string(&mut self, off: u64, from: Source, room: Room) -> u64 {
+        let Room { max, limit, .. } = room;
         let at = off as usize;
         let limited = limit.is_some();
         let max = limit.map_or(max, |limit| limit.min(u64::from(max) - 1) as u32 + 1);
         let mut len = 0;
         let mut byte = [0];
-        while self.surroundings.memory(address.wrapping_add(len), &mut byte) {
+        while self.surroundings.memory(from.address.wrapping_add(len), &mut byte) {
             if byte[0] == 0 || len == u64::from(max) - 1 {
                 if byte[0] != 0 && !limited {
                     self.lose(Loss::CutString as u32);
@@ -340,10 +341,10 @@ impl Host for User<'_> {
         self.write_back();
     }
 
-    fn read(&mut self, off: u32, address: u64, len: u64, max: u32, _space: u8) -> u64 {
+    fn read(&mut self, off: u32, from: Source, len: u64, max: u32) -> u64 {
         let len = len.min(max.into()) as usize;
         let mut bytes = vec![0; len];
-        if !self.surroundings.memory(address, &mut bytes) {
+        if !self.surroundings.memory(from.address, &mut bytes) {
             return 0;
         }
         self.frame[off as usize..off as usize + len].copy_from_slice(&bytes);

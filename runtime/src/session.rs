@@ -309,6 +309,7 @@ impl Attached {
         let Built { program, stage, loaded, .. } = &mut self.built;
         run_clauses(program, stage, |site| matches!(site, Site::End { .. }));
         stage.print_all();
+        stage.failed(&program.failures);
         let mut warnings = Vec::new();
         let missed = loaded.iter().filter_map(|loaded| loaded.info().ok()).map(|info| info.missed).sum::<u64>();
         if missed > 0 {

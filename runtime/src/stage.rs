@@ -9,12 +9,12 @@ use scope_common::plan::STACK_WORK;
 use scope_dsl::checked::{Action, Aggregation, Argument, Purpose, Slot, Value as MapValue};
 use scope_dsl::config::Config;
 use scope_dsl::printf::{Piece, Spec};
-use scope_dsl::program::{Map, Program};
+use scope_dsl::program::{Failure, Map, Program};
 use scope_dsl::source::{Source, Span};
 use scope_dsl::types::{Named, Type};
 
 use crate::host::World;
-use crate::output::{self, Kind, Message, Origin, Shown, Sink};
+use crate::output::{self, Helper, Kind, Message, Origin, Shown, Sink};
 use crate::script::Functions;
 use crate::shown::{self, Wish};
 use crate::tables::{Key, Tables, Words};
@@ -189,7 +189,7 @@ impl Stage {
         if purpose == Purpose::Assert {
             self.exit = Some(1);
         }
-        self.sink.message(&Message { kind, text, place: self.source.position(span) })
+        self.sink.message(&Message { kind, text, place: self.source.position(span), helper: None })
     }
 
     /// Prints a file, up to the configured size.
@@ -201,7 +201,7 @@ impl Stage {
         if let Err(error) = read {
             let text = format!("can't read {path}: {error}");
             let place = self.source.position(span);
-            self.sink.message(&Message { kind: "warnf", text: text.as_bytes(), place })?;
+            self.sink.message(&Message { kind: "warnf", text: text.as_bytes(), place, helper: None })?;
         }
         self.sink.text(Origin::Cat, &content)
     }
@@ -316,6 +316,19 @@ impl Stage {
                 }
                 self.show_map(map, raw, Wish::default())
             });
+            self.note(done);
+        }
+    }
+
+    /// Says where memory could not be read, and what the kernel said at last.
+    pub fn failed(&mut self, failures: &[Failure]) {
+        let Ok(counted) = self.tables.failures() else { return };
+        for (failure, (count, code)) in failures.iter().zip(counted).filter(|(_, (count, _))| *count > 0) {
+            let text = std::io::Error::from_raw_os_error(code.unsigned_abs() as i32).to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            let helper = Some(Helper { name: failure.helper, code, count });
+            let place = self.source.position(failure.span);
+            let done = self.sink.message(&Message { kind: "helper_error", text: text.as_bytes(), place, helper });
             self.note(done);
         }
     }

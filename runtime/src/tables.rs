@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use aya::maps::MapData;
 use indexmap::IndexMap;
 use scope_common::arith::{Alu, alu};
-use scope_common::plan::{COUNTERS, LOSSES, Loss};
+use scope_common::plan::{COUNTERS, FAILED, LOSSES, Loss, REASONS};
 use scope_common::value::{BEST, GREATEST, LEAST, SERIES_WORDS, SQUARES};
 use scope_dsl::checked::{Aggregation, Series, Value};
 use scope_dsl::program::{Map, Program};
@@ -288,6 +288,19 @@ impl Tables {
         if let Some(count) = self.lost.get_mut(loss as usize) {
             *count += 1;
         }
+    }
+
+    /// For each failure of the plans, how often it was met and what the kernel said at last, a negative error number.
+    ///
+    /// # Errors
+    /// If the kernel can't be read.
+    pub fn failures(&self) -> io::Result<Vec<(u64, i64)>> {
+        let Some(kernel) = &self.kernel else { return Ok(Vec::new()) };
+        let mut counters = vec![0; 8 * COUNTERS];
+        bpf::lookup(fd(&kernel.maps.losses), &[0; 4], &mut counters)?;
+        let counters = words(&counters);
+        let codes = counters[REASONS..].iter().map(|code| *code as i64);
+        Ok(counters[FAILED..REASONS].iter().copied().zip(codes).collect())
     }
 
     /// The loss counters; entries that found a map full here are added.

@@ -116,10 +116,14 @@ impl Lowerer<'_> {
                 if *offset > 0 {
                     self.builder.alu(Alu::Add, first, first, Operand::Imm((*offset).into()));
                 }
-                let imm = *bytes as u64 | (*space as u64) << 32;
+                let failure = self.failure(expr.span, *space as u64, false);
+                let imm = *bytes as u64 | (*space as u64) << 32 | failure;
                 self.builder.op(Code::Read, first + 1, first, Op::NONE, off, imm);
             }
-            ExprKind::Buf { address, len, max } => self.lay_buffer(address, len, *max, off, size, first),
+            ExprKind::Buf { address, len, max } => {
+                let failure = self.failure(expr.span, space_of(address) as u64, false);
+                self.lay_buffer(address, len, *max as u64 | failure, off, size, first);
+            }
             ExprKind::Stack { own } => {
                 let Type::Stack(stack) = &expr.ty else { unreachable!("a stack has the type of one") };
                 let mark = self.builder.mark();
@@ -180,11 +184,11 @@ impl Lowerer<'_> {
         self.pad(off, bytes.len(), size);
     }
 
-    /// A word that counts, then the bytes.
-    fn lay_buffer(&mut self, address: &Expr, len: &Expr, max: usize, off: u32, size: usize, first: u8) {
+    /// A word that counts, then the bytes: so many at most as the low half of `max` says, which names the failure, too.
+    fn lay_buffer(&mut self, address: &Expr, len: &Expr, max: u64, off: u32, size: usize, first: u8) {
         self.builder.zero(off, size);
         self.word(address, first);
-        let imm = max as u64 | (space_of(address) as u64) << 32;
+        let imm = max | (space_of(address) as u64) << 32;
         let known = matches!(len.kind, crate::checked::ExprKind::Int(_));
         let len = match known {
             true => Op::NONE,
@@ -265,12 +269,17 @@ impl Lowerer<'_> {
                     self.word(address, dst);
                     if matches!(limit, Limit::Exact) { EXACT } else { 0 }
                 };
-                Text { max: *max, space, limit }
+                Text { max: *max, space, limit, failure: self.failure(expr.span, space as u64, true) }
             }
             ExprKind::Access(access) => {
                 self.text_address(access, dst);
                 let max = if let Access::Chars { len, .. } = access { *len as usize } else { self.config.max_strlen };
-                Text { max, space: Space::Kernel, limit: 0 }
+                Text {
+                    max,
+                    space: Space::Kernel,
+                    limit: 0,
+                    failure: self.failure(expr.span, Space::Kernel as u64, true),
+                }
             }
             ExprKind::As(inner) => self.read_text(inner, dst),
             _ => unreachable!("other texts are not read from memory: {expr:?}"),
@@ -281,6 +290,7 @@ impl Lowerer<'_> {
     pub(super) fn read_string(&mut self, text: &Text, len: u8, address: u8, behind: u8, off: u32) {
         let imm =
             text.max as u64 | (text_room(text.max) as u64 - 1) << 16 | (text.space as u64) << 32 | text.limit << 40;
+        let imm = imm | text.failure;
         self.builder.op(Code::Str, len, address, behind, off, imm);
     }
 
@@ -305,4 +315,6 @@ pub struct Text {
     pub space: Space,
     /// The limit of its length, as [`Code::Str`] has it.
     pub limit: u64,
+    /// The failure that is counted if it can't be read, as it stands in the immediate.
+    pub failure: u64,
 }

@@ -12,7 +12,7 @@ use crate::source::Span;
 /// Rounds of a loop in a kernel clause at most, whatever it does.
 pub const KERNEL_ROUNDS: u64 = 16_384;
 /// Instructions that a plan may cost the verifier.
-const INSTRUCTIONS: u64 = 500_000;
+const INSTRUCTIONS: u64 = 300_000;
 /// Branches that it may leave open.
 const BRANCHES: u64 = 4_000;
 /// Thousandths of a plan that are walked again for each place where ways part and join again, as where an entry of a map is

@@ -11,13 +11,14 @@ mod storage;
 mod words;
 
 use indexmap::IndexMap;
-use scope_common::plan::{MAP_SLOTS, MAX_DATA, MAX_FRAME, MAX_OPS};
+use scope_common::plan::{FAILURES, MAP_SLOTS, MAX_DATA, MAX_FRAME, MAX_OPS, Space};
 
 use crate::checked::{Expr, ExprKind, Loop, Script, Statement};
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::facts::CompatFlag;
-use crate::program::{Clause, Map, Program};
+use crate::program::{Clause, Failure, Map, Program};
+use crate::source::Span;
 use crate::types::Type;
 use builder::{Builder, Label};
 pub use cost::KERNEL_ROUNDS;
@@ -36,6 +37,8 @@ pub struct Options {
     pub compat: Option<CompatFlag>,
     /// How many CPUs the machine can have.
     pub cpus: u32,
+    /// Whether places where memory can't be read are told apart.
+    pub failures: bool,
 }
 
 /// Lowers a checked script; a clause past a limit is an error.
@@ -51,6 +54,7 @@ pub fn lower(script: Script, config: &Config, options: Options, found: &mut Diag
         (name, Map { key: map.key, value: map.value, storage })
     });
     let maps = maps.collect::<IndexMap<_, _>>();
+    let mut failures = Vec::new();
     let clauses = clauses.into_iter().map(|clause| {
         let mut lowerer = Lowerer {
             maps: &maps,
@@ -65,8 +69,10 @@ pub fn lower(script: Script, config: &Config, options: Options, found: &mut Diag
             loops: Vec::new(),
             open_ended: Lowerer::count_open_ended(&clause.body),
             problems: Vec::new(),
+            failures: std::mem::take(&mut failures),
         };
         lowerer.clause(&clause);
+        failures = std::mem::take(&mut lowerer.failures);
         lowerer.problems.drain(..).for_each(|problem| found.push(problem));
         let plan = lowerer.builder.finish();
         let needs = [
@@ -89,7 +95,7 @@ pub fn lower(script: Script, config: &Config, options: Options, found: &mut Diag
         Clause { source: clause.source, site: clause.site, plan, span: clause.span }
     });
     let clauses = clauses.collect();
-    Program { clauses, maps, actions, probes, config: config.clone() }
+    Program { clauses, maps, actions, probes, config: config.clone(), failures }
 }
 
 /// Whether statements write a map.
@@ -136,6 +142,8 @@ struct Lowerer<'a> {
     /// How many loops of the clause have rounds that only the run knows.
     open_ended: u64,
     problems: Vec<Diagnostic>,
+    /// The places that read memory, if they are told apart.
+    failures: Vec<Failure>,
 }
 
 /// Where a loop is left, and where its next round begins.
@@ -157,6 +165,29 @@ enum Variable {
 }
 
 impl Lowerer<'_> {
+    /// The failure that is counted where memory can't be read, as it stands in an op's immediate; 0 for none. A script
+    /// with more places than there are counters has the last of them share one.
+    fn failure(&mut self, span: Span, space: u64, text: bool) -> u64 {
+        if !self.options.failures || self.site.in_userspace() {
+            return 0;
+        }
+        let helper = match (space == Space::User as u64, text) {
+            (true, true) => "probe_read_user_str",
+            (true, false) => "probe_read_user",
+            (false, true) => "probe_read_kernel_str",
+            (false, false) => "probe_read_kernel",
+        };
+        let failure = Failure { span, helper };
+        let known = self.failures.iter().position(|have| *have == failure);
+        let index = known.unwrap_or_else(|| {
+            if self.failures.len() < FAILURES {
+                self.failures.push(failure);
+            }
+            self.failures.len() - 1
+        });
+        (index as u64 + 1) << 48
+    }
+
     fn clause(&mut self, clause: &crate::checked::Clause) {
         let end = self.builder.label();
         self.prelude(end);

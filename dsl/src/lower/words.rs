@@ -6,6 +6,7 @@ use scope_common::value::{BEST, COUNT, TOTAL};
 
 use crate::builtins::Builtin;
 use crate::checked::{Aggregation, Expr, ExprKind, Field, Peek, Place, Value};
+use crate::source::Span;
 use crate::types::Type;
 
 use super::builder::{Operand, SPILL};
@@ -40,7 +41,7 @@ impl Lowerer<'_> {
                 self.word(otherwise, dst);
                 self.builder.place(done);
             }
-            ExprKind::Peek(peek) => self.peek(peek, dst),
+            ExprKind::Peek(peek) => self.peek(peek, expr.span, dst),
             ExprKind::Part { whole, field } => {
                 let mark = self.builder.mark();
                 let off = self.whole(whole, dst);
@@ -164,10 +165,11 @@ impl Lowerer<'_> {
         }
     }
 
-    fn peek(&mut self, peek: &Peek, dst: u8) {
+    fn peek(&mut self, peek: &Peek, span: Span, dst: u8) {
         let Field { offset, size, signed, bits } = peek.field;
         self.word(&peek.address, dst);
-        self.builder.op(Code::Peek, dst, dst, size as u8, offset, peek.space as u64);
+        let failure = self.failure(span, peek.space as u64, false);
+        self.builder.op(Code::Peek, dst, dst, size as u8, offset, peek.space as u64 | failure);
         self.shape(dst, size, signed, bits);
     }
 

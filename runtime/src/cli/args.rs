@@ -86,6 +86,10 @@ pub struct Args {
     #[arg(long = "config", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,
 
+    /// Says at the end where the script read memory that was not there, and how often
+    #[arg(short = 'k', long)]
+    pub failures: bool,
+
     /// Allows functions that do something to the machine: system, signal, write_user
     #[arg(long = "unsafe")]
     pub may_harm: bool,

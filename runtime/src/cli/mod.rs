@@ -126,6 +126,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
         options: args.options.clone(),
         settings: settings(args)?,
         may_harm: args.may_harm,
+        failures: args.failures,
         show_checked: args.debug == Some(Stage::Checked),
     };
     let compiled = scope_dsl::compile(&mut source, &script::Files, &facts, options);

@@ -8,7 +8,7 @@ use crate::shown::{Bucket, Entry, Held, Point};
 use crate::value::Value;
 
 use super::text::{Place, show, stack};
-use super::{Field, Kind, Message, Origin, Shown, Sink};
+use super::{Field, Helper, Kind, Message, Origin, Shown, Sink};
 
 /// Writes JSON.
 pub struct Json {
@@ -60,6 +60,9 @@ impl Sink for Json {
         let (name, line, column) = message.place;
         write!(self.out, "{{\"type\": \"{}\", \"msg\": ", message.kind)?;
         string(&mut self.out, message.text)?;
+        if let Some(Helper { name, code, count }) = message.helper {
+            write!(self.out, ", \"helper\": \"{name}\", \"retcode\": {code}, \"count\": {count}")?;
+        }
         self.out.write_all(b", \"filename\": ")?;
         string(&mut self.out, name.as_bytes())?;
         writeln!(self.out, ", \"line\": {line}, \"col\": {column}}}")

@@ -29,12 +29,25 @@ pub enum Origin {
 /// A message of the script about its own run.
 #[derive(Debug)]
 pub struct Message<'a> {
-    /// What it is: `errorf`, `warnf`, `debugf`, `runtime_error`.
+    /// What it is: `errorf`, `warnf`, `debugf`, `runtime_error`, `helper_error`.
     pub kind: &'static str,
     /// What it says.
     pub text: &'a [u8],
     /// The script's name, and the line and column of the statement.
     pub place: (&'a str, usize, usize),
+    /// What the kernel's helper said, if it was one that failed.
+    pub helper: Option<Helper>,
+}
+
+/// A helper of the kernel that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Helper {
+    /// Which, without `bpf_`.
+    pub name: &'static str,
+    /// What it returned: a negative error number.
+    pub code: i64,
+    /// How often.
+    pub count: u64,
 }
 
 /// A map to be shown.

@@ -7,7 +7,7 @@ use scope_dsl::printf::Spec;
 use crate::shown::{Bucket, Entry, Held, Point};
 use crate::value::Value;
 
-use super::{Field, Message, Origin, Shown, Sink};
+use super::{Field, Helper, Message, Origin, Shown, Sink};
 
 /// Writes text.
 pub struct Text {
@@ -39,7 +39,7 @@ impl Sink for Text {
     fn message(&mut self, message: &Message<'_>) -> io::Result<()> {
         self.out.flush()?;
         let kind = match message.kind {
-            "warnf" => "warning: ",
+            "warnf" | "helper_error" => "warning: ",
             "debugf" => "",
             _ => "error: ",
         };
@@ -47,6 +47,9 @@ impl Sink for Text {
         let end = if message.text.ends_with(b"\n") { "" } else { "\n" };
         let mut out = io::stderr();
         write!(out, "{name}:{line}:{column}: {kind}")?;
+        if let Some(Helper { name, count, .. }) = message.helper {
+            write!(out, "{name} failed {}: ", if count == 1 { "once".to_owned() } else { format!("{count} times") })?;
+        }
         out.write_all(message.text)?;
         out.write_all(end.as_bytes())
     }
