@@ -140,7 +140,7 @@ fn initramfs(kernel: Kernel, command: &[&str]) -> Result<PathBuf> {
         fs::create_dir_all(tree.join(directory))?;
     }
     fs::copy("/bin/busybox", tree.join("bin/busybox"))?;
-    for applet in ["sh", "cat", "ls", "sleep", "true", "false", "echo", "head"] {
+    for applet in ["sh", "cat", "ls", "sleep", "true", "false", "echo", "head", "tar", "date"] {
         std::os::unix::fs::symlink("busybox", tree.join("bin").join(applet))?;
     }
     fs::write(tree.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;

@@ -14,6 +14,7 @@ pub fn run(arguments: &[OsString]) {
         "compat" => (0..number).for_each(|_| compat_call()),
         "open" => open(),
         "opens" => repeat(number, open),
+        "reads" => reads(number),
         "writes" => repeat(number, || call(libc::SYS_write, [-1, 0, 0])),
         "unmapped" => unmapped(),
         "function" => {
@@ -71,6 +72,17 @@ fn open() {
     let long = CString::new(format!("/{}", "x".repeat(600))).expect("no NUL");
     // SAFETY: a C string.
     unsafe { libc::openat(libc::AT_FDCWD, long.as_ptr(), libc::O_RDONLY) };
+}
+
+/// Reads so many bytes, one by one.
+fn reads(number: u64) {
+    // SAFETY: C strings, a byte of ours, and a descriptor of ours.
+    unsafe {
+        let fd = libc::open(c"/dev/zero".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+        let mut byte = 0u8;
+        (0..number).for_each(|_| _ = libc::read(fd, (&raw mut byte).cast(), 1));
+        libc::close(fd);
+    }
 }
 
 /// Opens a path at an address where nothing is.

@@ -71,6 +71,7 @@ const TESTS: &[Test] = tests! {
         latency_pairs_enter_and_exit
         hello_and_syscall_have_the_fields_of_the_seeds
         help_is_the_head_comment
+        one_liners_of_bpftrace_run_unchanged
     }
     readme {
         every_command_runs

@@ -125,7 +125,9 @@ pub fn addresses_groups_and_times_have_names() -> Result<(), Failed> {
     let groups = std::fs::read_to_string("/proc/self/cgroup")?;
     // Without version 2 of cgroups all is in its root.
     let group = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-    check(ran.value("@group: ")?.ends_with(group), || format!("{}\n{groups}", ran.stdout))?;
+    // Without a file system of cgroups there are no names.
+    let named = std::fs::read_to_string("/proc/mounts")?.contains(" cgroup");
+    check(!named || ran.value("@group: ")?.ends_with(group), || format!("{}\n{groups}", ran.stdout))?;
     let date = std::process::Command::new("date").arg("+%Y-%m-%d").output()?;
     same(ran.value("@day: ")?.as_bytes(), date.stdout.trim_ascii())
 }

@@ -5,7 +5,7 @@ use libtest_mimic::Failed;
 use super::run::{check, of_type, run, same, watching, with_load};
 
 pub fn opensnoop_sees_opens_and_errors() -> Result<(), Failed> {
-    let ran = watching(&["-f", "json", "opensnoop"], &["opens", "1000"])?;
+    let ran = watching(&["-f", "json", "opensnoop"], &["opens", "2000"])?;
     let records = ran.json()?;
     let opened =
         |path: &str| of_type(&records, "open").find(|open| open["path"] == path && open["comm"] == "live").cloned();
@@ -13,7 +13,7 @@ pub fn opensnoop_sees_opens_and_errors() -> Result<(), Failed> {
     check(found["fd"].as_i64() > Some(2) && found["err"] == 0, || found.to_string())?;
     let missing = opened("/nowhere/at/all").ok_or("a failed open was missed")?;
     same((missing["fd"].as_i64(), missing["err"].as_i64()), (Some(-1), Some(2)))?;
-    let ran = watching(&["opensnoop"], &["opens", "1000"])?;
+    let ran = watching(&["opensnoop"], &["opens", "2000"])?;
     same(ran.stdout.lines().next(), Some("PID     COMM             FD      ERR     PATH"))
 }
 
@@ -72,4 +72,44 @@ pub fn help_is_the_head_comment() -> Result<(), Failed> {
         run(&["--dry-run", name]).succeeded()?;
     }
     Ok(())
+}
+
+/// The one-liners of bpftrace's tutorial and of its README, as they stand there, that need tracepoints only; the process
+/// ids and the cgroup are those of the examples. Each with a load and with what it prints.
+const ONE_LINERS: [(&str, &[&str], &str); 12] = [
+    (r#"BEGIN { printf("hello world\n"); }"#, &["status", "0"], "hello world\n"),
+    ("tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }", &["getppid", "1000"], "@[live]: "),
+    ("tracepoint:syscalls:sys_exit_read /pid == 18644/ { @bytes = hist(args.ret); }", &["open"], ""),
+    ("tracepoint:sched:sched* { @[probe] = count(); } interval:s:5 { exit(); }", &["open"], "@[tracepoint:sched:"),
+    ("tracepoint:sched:sched_switch { @[kstack] = count(); }", &["slow", "100"], "schedule"),
+    ("tracepoint:block:block_rq_issue { @ = hist(args.bytes); }", &["open"], ""),
+    ("tracepoint:syscalls:sys_exit_read /args.ret/ { @[comm] = sum(args.ret); }", &["reads", "100"], "@[live]: "),
+    ("tracepoint:syscalls:sys_exit_read { @[comm] = hist(args.ret); }", &["reads", "100"], "@[live]: \n"),
+    (
+        "tracepoint:raw_syscalls:sys_enter { @ = count(); } interval:s:1 { print(@); clear(@); }",
+        &["slow", "1200"],
+        "@: ",
+    ),
+    (r#"tracepoint:block:block_rq_issue { printf("%d %s %d\n", pid, comm, args.bytes); }"#, &["open"], ""),
+    (
+        r#"tracepoint:syscalls:sys_enter_* { @[probe] = count(); }"#,
+        &["open"],
+        "@[tracepoint:syscalls:sys_enter_openat]: ",
+    ),
+    (
+        r#"tracepoint:syscalls:sys_enter_open, tracepoint:syscalls:sys_enter_openat { @[pid] = count(); }"#,
+        &["open"],
+        "@[",
+    ),
+];
+
+pub fn one_liners_of_bpftrace_run_unchanged() -> Result<(), Failed> {
+    for (text, load, printed) in ONE_LINERS {
+        let ran = with_load(&["-e", text], load);
+        check(ran.status == 0 && ran.stdout.contains(printed), || format!("{text}\n{}{}", ran.stdout, ran.stderr))?;
+    }
+    // Names of files are looked at in the load only.
+    let text = r#"tracepoint:syscalls:sys_enter_openat { printf("%s %s\n", comm, str(args.filename)); }"#;
+    let ran = watching(&["-e", text], &["opens", "2000"])?;
+    check(ran.stdout.contains("live /proc/self/status\n"), || ran.stdout)
 }
