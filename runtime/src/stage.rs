@@ -322,6 +322,9 @@ impl Stage {
 
     /// Says where memory could not be read, and what the kernel said at last.
     pub fn failed(&mut self, failures: &[Failure]) {
+        if failures.is_empty() {
+            return;
+        }
         let Ok(counted) = self.tables.failures() else { return };
         for (failure, (count, code)) in failures.iter().zip(counted).filter(|(_, (count, _))| *count > 0) {
             let text = std::io::Error::from_raw_os_error(code.unsigned_abs() as i32).to_string();

@@ -295,10 +295,7 @@ impl Tables {
     /// # Errors
     /// If the kernel can't be read.
     pub fn failures(&self) -> io::Result<Vec<(u64, i64)>> {
-        let Some(kernel) = &self.kernel else { return Ok(Vec::new()) };
-        let mut counters = vec![0; 8 * COUNTERS];
-        bpf::lookup(fd(&kernel.maps.losses), &[0; 4], &mut counters)?;
-        let counters = words(&counters);
+        let counters = self.counters()?;
         let codes = counters[REASONS..].iter().map(|code| *code as i64);
         Ok(counters[FAILED..REASONS].iter().copied().zip(codes).collect())
     }
@@ -308,13 +305,8 @@ impl Tables {
     /// # Errors
     /// If the kernel can't be read.
     pub fn losses(&self) -> io::Result<Vec<u64>> {
-        let mut losses = vec![0u64; LOSSES];
-        if let Some(kernel) = &self.kernel {
-            let mut counters = vec![0; 8 * COUNTERS];
-            bpf::lookup(fd(&kernel.maps.losses), &[0; 4], &mut counters)?;
-            losses = words(&counters);
-            losses.truncate(LOSSES);
-        }
+        let mut losses = self.counters()?;
+        losses.truncate(LOSSES);
         for (loss, here) in losses.iter_mut().zip(self.lost) {
             *loss += here;
         }
@@ -322,6 +314,15 @@ impl Tables {
             losses[scope_common::machine::map_full(map) as usize] += table.full;
         }
         Ok(losses)
+    }
+
+    /// The kernel's counters; zeroes if no clause runs there.
+    fn counters(&self) -> io::Result<Vec<u64>> {
+        let mut counters = vec![0; 8 * COUNTERS];
+        if let Some(kernel) = &self.kernel {
+            bpf::lookup(fd(&kernel.maps.losses), &[0; 4], &mut counters)?;
+        }
+        Ok(words(&counters))
     }
 }
 
