@@ -1,5 +1,7 @@
 //! What several kinds of test share.
 
+pub mod process;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

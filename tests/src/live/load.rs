@@ -3,6 +3,8 @@
 use std::ffi::{CString, OsString};
 use std::time::{Duration, Instant};
 
+use scope_tests::process::{call, set_name};
+
 /// Runs a load: `NAME [NUMBER]`.
 pub fn run(arguments: &[OsString]) {
     let name = arguments[0].to_string_lossy();
@@ -33,11 +35,6 @@ pub fn run(arguments: &[OsString]) {
         "status" => std::process::exit(number as i32),
         other => panic!("no load is called {other}"),
     }
-}
-
-fn call(number: i64, [a, b, c]: [i64; 3]) {
-    // SAFETY: calls that fail or only ask.
-    unsafe { libc::syscall(number, a, b, c) };
 }
 
 /// Two threads, so that two CPUs count at once.
@@ -112,12 +109,6 @@ fn written() {
     // SAFETY: numbers of ours, which a tracer may have written.
     let [first, second] = unsafe { std::ptr::read_volatile(&raw const numbers) };
     println!("{first} {}", String::from_utf8_lossy(&second.to_ne_bytes()).trim_end_matches('\0'));
-}
-
-fn set_name(name: &[u8]) {
-    let name = CString::new(name).expect("no NUL");
-    // SAFETY: a C string of less than 16 bytes.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
 /// Does something every few milliseconds, for so many milliseconds.

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use libtest_mimic::Failed;
+use scope_tests::process::{call, set_name};
 
 use crate::run::PATIENCE;
 
@@ -52,7 +53,7 @@ pub fn workload(name: &str) -> ExitCode {
         "opens" => opens,
         "signal" => signal,
         "connect" => connect,
-        "rename" => || set_name("worker"),
+        "rename" => || set_name(b"worker"),
         "execs" => execs,
         "names" => names,
         other => panic!("no workload is called {other}"),
@@ -62,7 +63,7 @@ pub fn workload(name: &str) -> ExitCode {
         // SAFETY: C strings, and descriptors that nothing else uses.
         unsafe { libc::dup2(libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC), fd) };
     }
-    set_name("worker");
+    set_name(b"worker");
     say();
     wait();
     work();
@@ -81,17 +82,6 @@ fn wait() {
     let mut byte = 0u8;
     // SAFETY: one byte of ours.
     unsafe { libc::recv(0, (&raw mut byte).cast(), 1, 0) };
-}
-
-fn call(number: i64, [a, b, c]: [i64; 3]) {
-    // SAFETY: the callers pass what the call wants.
-    unsafe { libc::syscall(number, a, b, c) };
-}
-
-fn set_name(name: &str) {
-    let name = CString::new(name).expect("no NUL");
-    // SAFETY: a C string of less than 16 bytes.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
 /// 1,000 writes of 1 to 64 bytes, 100 reads of 16 to 64.
