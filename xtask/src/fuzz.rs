@@ -19,8 +19,8 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
 /// The machine that it is built for: named, so that build scripts are built without the above.
 const MACHINE: &str = "x86_64-unknown-linux-gnu";
 
-/// Builds and runs one target, or each, for so many seconds.
-pub fn fuzz(target: Option<&str>, seconds: u64) -> Result<()> {
+/// Builds and runs one target, or each, for so many seconds; with a seed, the inputs come in the same order each time.
+pub fn fuzz(target: Option<&str>, seconds: u64, seed: Option<u32>) -> Result<()> {
     let targets = TARGETS.iter().filter(|(name, _)| target.is_none_or(|target| target == *name)).collect::<Vec<_>>();
     if targets.is_empty() {
         bail!("no such target; there are {}", TARGETS.map(|(name, _)| name).join(", "));
@@ -38,13 +38,14 @@ pub fn fuzz(target: Option<&str>, seconds: u64) -> Result<()> {
         fs::create_dir_all(&corpus)?;
         fs::create_dir_all(&crashes)?;
         if *name != "records" {
-            seed(&corpus)?;
+            fill(&corpus)?;
         }
         let binary = work.join(MACHINE).join("release").join(name);
         let before = inputs(&crashes)?;
         let mut fuzzer = Command::new(&binary);
         fuzzer.args([format!("-max_total_time={seconds}"), format!("-max_len={longest}")]);
         fuzzer.args(["-rss_limit_mb=2048", "-timeout=20", "-print_final_stats=1", "-verbosity=0"]);
+        fuzzer.args(seed.map(|seed| format!("-seed={seed}")));
         fuzzer.arg(format!("-artifact_prefix={}/", crashes.display()));
         if *name != "records" {
             fuzzer.arg(format!("-dict={}", root().join("tests/fuzz/words.dict").display()));
@@ -71,7 +72,7 @@ fn inputs(directory: &Path) -> Result<Vec<String>> {
 }
 
 /// Gives a target the scripts that there are to begin with.
-fn seed(corpus: &Path) -> Result<()> {
+fn fill(corpus: &Path) -> Result<()> {
     for directory in ["tests/golden", "tests/cases", "stdlib-scripts"] {
         for entry in fs::read_dir(root().join(directory))?.flatten() {
             let path = entry.path();

@@ -83,7 +83,7 @@ fn task() -> Result<()> {
         Task::BuildEbpf { check: false } => ebpf::build(),
         Task::BuildEbpf { check: true } => ebpf::check().map(drop),
         Task::Test { bless, quick, long } => test::all(bless, quick, long),
-        Task::Fuzz { seconds, target } => fuzz::fuzz(target.as_deref(), seconds),
+        Task::Fuzz { seconds, target } => fuzz::fuzz(target.as_deref(), seconds, None),
         Task::Vm { kernel, command } => vm::run_one(&kernel, &command),
         Task::Bench { filter } => bench::run(filter.as_deref().unwrap_or("")),
         Task::Paced { rate, seconds } => {

@@ -95,8 +95,8 @@ impl Checker<'_> {
         let pieces = match printf::parse(&text) {
             Ok(pieces) => pieces,
             Err((at, problem)) => {
-                let end = text[at + 1..].find(char::is_alphabetic).map_or(text.len(), |end| at + end + 2);
-                let title = format!("`{}` in the format means nothing", text[at..end].escape_debug());
+                let shown = text[at..].split_inclusive(char::is_alphabetic).next().unwrap_or_default();
+                let title = format!("`{}` in the format means nothing", shown.escape_debug());
                 let help = format!("conversions are {}, and %% for a percent sign", printf::CONVERSIONS);
                 self.error(Diagnostic::error("E0312", format.span, title, problem).help(help));
                 return None;

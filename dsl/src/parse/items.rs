@@ -149,7 +149,8 @@ impl Builder<'_> {
     /// `#define NAME VALUE`: a macro without parameters.
     fn define(&mut self, pair: &Pair<'_, Rule>, name: &str, script: &mut Script) {
         let line = pair.as_str();
-        let value_at = line.find(name).map_or(line.len(), |at| at + name.len());
+        let behind = line.find("define").map_or(0, |at| at + "define".len());
+        let value_at = line[behind..].find(name).map_or(line.len(), |at| behind + at + name.len());
         let start = pair.as_span().start();
         let name_span = Span::new(self.base + start + value_at - name.len(), self.base + start + value_at);
         let name = Name { text: name.to_owned(), span: name_span };
