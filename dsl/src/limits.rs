@@ -15,7 +15,7 @@ pub const MAP_ENTRIES: u32 = 4096;
 /// Bytes that `str()` reads, the final NUL included, unless the script says otherwise.
 pub const DEFAULT_STRING: usize = 256;
 /// Steps of the grammar that a script may take, beside those for its length: a net for texts made to be slow.
-pub const MAX_STEPS: usize = 50_000_000;
+pub const MAX_STEPS: usize = 5_000_000;
 /// Rounds of a loop in a kernel clause, if their number is not known when the script is compiled.
 pub const LOOP_ROUNDS: u32 = 128;
 /// Rounds of a loop in a clause that runs in userspace.

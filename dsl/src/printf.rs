@@ -26,7 +26,7 @@ pub struct Spec {
     pub width: usize,
     /// The most characters of a text, the fewest digits of a number.
     pub precision: Option<usize>,
-    /// `d u x X o p c s r`.
+    /// `d u x X o p c s r`, and `g` for the `%gr` of allocation flags.
     pub conversion: char,
     /// Bits of a number, by C's length modifiers; 64 if there are none.
     pub bits: Option<u8>,
@@ -47,7 +47,7 @@ pub enum Bytes {
 }
 
 /// The conversions, for errors.
-pub const CONVERSIONS: &str = "%d %i %u %x %X %o %p %c %s %r %rx %rh";
+pub const CONVERSIONS: &str = "%d %i %u %x %X %o %p %c %s %r %rx %rh %gr";
 /// The widest a value can be padded.
 const MAX_WIDTH: usize = 1024;
 
@@ -118,6 +118,10 @@ fn spec(mut rest: &str) -> Result<(Spec, &str), String> {
     };
     rest = &rest[modifiers..];
     let conversion = rest.chars().next().ok_or_else(|| "the format ends inside a conversion".to_owned())?;
+    if let Some(behind) = rest.strip_prefix("gr") {
+        spec.conversion = 'g';
+        return Ok((spec, behind));
+    }
     spec.conversion = if conversion == 'i' { 'd' } else { conversion };
     if !"duxXopcsr".contains(spec.conversion) {
         return Err("not a conversion".to_owned());

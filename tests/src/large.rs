@@ -65,6 +65,11 @@ fn deep_statements() {
     assert!(!begin(&format!("{}{}", "if (1) { ".repeat(MANY), "}".repeat(MANY))).is_empty());
     assert!(!begin(&format!("{}{}", "while (cpu) { ".repeat(MANY), "}".repeat(MANY))).is_empty());
     assert!(!begin(&format!("{}{}", "unroll (2) { ".repeat(MANY), "}".repeat(MANY))).is_empty());
+    // What fails deep inside is tried once, not twice for each block around it.
+    for open in ["{ ", "if (1) { ", "while cpu { ", "$x = ({ ", "@a[({ ", "sizeof((", "if ({ ", "@a[@b["] {
+        let depth = 90 / open.matches(['{', '(', '[']).count();
+        assert_eq!(begin(&format!("{} ] ", open.repeat(depth))), ["E0101"], "{open}");
+    }
     // What follows `else` is as deep as what comes before.
     let _ = begin(&format!("if (cpu == 0) {{ }} {}", "else if (cpu == 1) { } ".repeat(MANY)));
 }

@@ -139,10 +139,12 @@ impl Checker<'_> {
                 Type::Int { .. } => (false, "`%d` prints an integer"),
                 _ => (true, ""),
             },
+            'g' => (number, "allocation flags are an integer"),
             _ => (number && *ty != Type::Named(crate::types::Named::Probe), "`%s` prints it"),
         };
         if !fits {
-            let title = format!("`%{}` can't print {}", spec.conversion, ty.describe());
+            let shown = if spec.conversion == 'g' { "gr".to_owned() } else { spec.conversion.to_string() };
+            let title = format!("`%{shown}` can't print {}", ty.describe());
             let error = Diagnostic::error("E0313", span, title, format!("this is {}", ty.describe()));
             self.error(error.help(advice));
         }

@@ -85,7 +85,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         "E0312",
         "A conversion of a format means nothing",
-        "Formats have C's conversions: %d %i %u %x %X %o %p %c %s, and %r %rx %rh for bytes, with flags, width and precision. \
+        "Formats have C's conversions: %d %i %u %x %X %o %p %c %s, %r %rx %rh for bytes and %gr for allocation flags, with flags, width and precision. \
          A percent sign is written %%.",
         "sys_enter { printf(\"100%! %d\\n\", pid); }",
         "sys_enter { printf(\"100%%! %d\\n\", pid); }",

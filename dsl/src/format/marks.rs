@@ -101,8 +101,7 @@ impl Marker<'_> {
             let written = self.semicolon_behind(last);
             let semicolon = match statement.as_rule() {
                 Rule::if_statement | Rule::while_statement | Rule::for_statement | Rule::unroll_statement => false,
-                // Without its semicolon, an operator behind it would take it for a value.
-                Rule::block => written,
+                Rule::block => false,
                 _ => written || !(value && index + 1 == statements.len()),
             };
             self.end(statement, semicolon);

@@ -51,7 +51,7 @@ fn values_of_blocks_keep_their_last_expression_bare() {
         formatted("p { @x = 1 + { $y = 1; $y } }"),
         "p {\n    @x = 1 + {\n        $y = 1;\n        $y\n    };\n}\n"
     );
-    assert_eq!(formatted("p { { a() }; -1; }"), "p {\n    {\n        a();\n    };\n    -1;\n}\n");
+    assert_eq!(formatted("p { { a() }; -1; }"), "p {\n    {\n        a();\n    }\n    -1;\n}\n");
 }
 
 #[test]

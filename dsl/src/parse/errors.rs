@@ -78,6 +78,7 @@ fn expectations(rules: &[Rule]) -> Vec<&'static str> {
             | Rule::some_stars
             | Rule::extent => continue,
             Rule::assign_op | Rule::let_value => "`=`",
+            Rule::colon => "`:`",
             Rule::emit_field | Rule::emit_more | Rule::record_field | Rule::member_line => "a field",
             Rule::map_name => "a map",
             Rule::setting => "a setting",

@@ -53,7 +53,7 @@ impl Builder<'_> {
     /// The expression and the block behind a keyword.
     fn headed(&mut self, pair: Pair<'_, Rule>) -> (Expr, Block) {
         let mut parts = pair.into_inner().skip(1);
-        let head = self.expr(parts.next().expect("there is an expression"));
+        let head = self.expr(bare(parts.next().expect("there is an expression")));
         (head, self.block(parts.next().expect("there is a block")))
     }
 
@@ -61,7 +61,7 @@ impl Builder<'_> {
         let span = self.span(&pair);
         let mut parts =
             pair.into_inner().filter(|part| !matches!(part.as_rule(), Rule::if_keyword | Rule::else_keyword));
-        let condition = self.expr(parts.next().expect("an if has a condition"));
+        let condition = self.expr(bare(parts.next().expect("an if has a condition")));
         let then = self.block(parts.next().expect("an if has a block"));
         let otherwise = match parts.next() {
             None => Vec::new(),
@@ -77,7 +77,7 @@ impl Builder<'_> {
         let body = self.block(parts.next().expect("a for has a block"));
         let mut head = head.into_inner();
         let variable = self.name(&head.next().expect("a for has a variable"));
-        let over = head.next().expect("a for goes over something");
+        let over = head.nth(1).expect("a for goes over something, behind a colon");
         if over.as_rule() == Rule::map_name {
             return StatementKind::Each { variable, map: self.name(&over), body };
         }
@@ -121,4 +121,16 @@ impl Builder<'_> {
         }
         StatementKind::Emit { name: record, fields }
     }
+}
+
+/// An expression without the brackets around the whole of it: behind a keyword they are no part of it.
+fn bare(expr: Pair<'_, Rule>) -> Pair<'_, Rule> {
+    let inner = only(expr.clone(), Rule::term).and_then(|term| only(term, Rule::parentheses));
+    inner.and_then(|inner| only(inner, Rule::expr)).unwrap_or(expr)
+}
+
+/// What a pair holds, if it holds nothing but a pair of one rule.
+fn only(pair: Pair<'_, Rule>, rule: Rule) -> Option<Pair<'_, Rule>> {
+    let mut parts = pair.into_inner();
+    parts.next().filter(|part| part.as_rule() == rule && parts.next().is_none())
 }

@@ -1,7 +1,8 @@
-//! What raw values of the kernel are called: errors, signals, users, cgroups, addresses of networks, times.
+//! What raw values of the kernel are called: errors, signals, users, cgroups, allocation flags, addresses of networks, times.
 
 pub mod cgroups;
 pub mod errno;
+pub mod gfp;
 pub mod inet;
 pub mod signals;
 pub mod time;

@@ -3,6 +3,7 @@
 use scope_common::arith::{Alu, alu};
 use scope_dsl::printf::{Bytes, Spec};
 
+use crate::names::gfp::gfp_flags;
 use crate::value::Value;
 
 use super::text::{Place, escape, show};
@@ -41,6 +42,10 @@ pub fn number(out: &mut Vec<u8>, spec: &Spec, word: u64) {
         }
         'p' => ("", "0x", format!("{word:x}")),
         'o' => ("", if spec.alternate && word != 0 { "0" } else { "" }, format!("{word:o}")),
+        'g' => {
+            pad(out, spec, gfp_flags(word).as_bytes());
+            return;
+        }
         'c' => {
             let mut cell = Vec::new();
             escape(&[word as u8], &mut cell);
@@ -102,7 +107,7 @@ pub fn value(out: &mut Vec<u8>, spec: &Spec, value: &Value, raw: bool) {
         _ => None,
     };
     match (value, word, spec.conversion) {
-        (_, Some(word), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p') => number(out, spec, word),
+        (_, Some(word), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p' | 'g') => number(out, spec, word),
         (Value::Bytes(some) | Value::Text(some), _, 'r') => bytes(out, spec, some),
         (Value::Text(some), _, _) => text(out, spec, some, raw),
         (Value::Float(value), _, _) => match spec.precision {

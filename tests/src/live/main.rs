@@ -51,6 +51,7 @@ const TESTS: &[Test] = tests! {
         arguments_of_a_set
         userspace_clauses_read_the_maps
         variables_of_a_cpu
+        allocation_flags_have_the_kernels_names
         a_signal_to_a_thread
         a_process_is_written_to
         deep_expressions_and_many_variables

@@ -173,6 +173,22 @@ pub fn variables_of_a_cpu() -> Result<(), Failed> {
     check(ran.stderr.contains("error[E0339]"), || ran.stderr)
 }
 
+pub fn allocation_flags_have_the_kernels_names() -> Result<(), Failed> {
+    let ran = script(
+        "tracepoint:kmem:kmalloc /pid == cpid/ { @ = count(); printf(\"%#x %gr\\n\", args.gfp_flags, args.gfp_flags); }",
+        &["getppid", "1"],
+    )?;
+    let shown = ran.stdout.lines().filter(|line| line.starts_with("0x")).collect::<Vec<_>>();
+    same(shown.len().to_string().as_str(), ran.value("@: ")?)?;
+    check(shown.iter().any(|line| line.starts_with("0xcc0 GFP_KERNEL")), || ran.stdout.clone())?;
+    for line in &shown {
+        let names = line.split_once(' ').map_or("", |(_, names)| names).split('|').collect::<Vec<_>>();
+        let known = names.iter().all(|name| name.starts_with("GFP_") || name.starts_with("__GFP_"));
+        check(known, || format!("{line}: some bits have no name"))?;
+    }
+    Ok(())
+}
+
 pub fn a_signal_to_a_thread() -> Result<(), Failed> {
     for (function, thread) in [("signal", "first"), ("signal_thread", "other")] {
         let text = format!("sys_enter_getppid /pid == cpid && tid != pid/ {{ {function}(\"SIGUSR1\"); }}");
