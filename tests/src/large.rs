@@ -66,9 +66,21 @@ fn deep_statements() {
     assert!(!begin(&format!("{}{}", "while (cpu) { ".repeat(MANY), "}".repeat(MANY))).is_empty());
     assert!(!begin(&format!("{}{}", "unroll (2) { ".repeat(MANY), "}".repeat(MANY))).is_empty());
     // What fails deep inside is tried once, not twice for each block around it.
-    for open in ["{ ", "if (1) { ", "while cpu { ", "$x = ({ ", "@a[({ ", "sizeof((", "if ({ ", "@a[@b["] {
-        let depth = 90 / open.matches(['{', '(', '[']).count();
-        assert_eq!(begin(&format!("{} ] ", open.repeat(depth))), ["E0101"], "{open}");
+    for (open, close) in [
+        ("{ ", "}"),
+        ("if (1) { ", "}"),
+        ("while cpu { ", "}"),
+        ("$x = ({ ", "})"),
+        ("@a[({ ", "})]"),
+        ("sizeof((", "))"),
+        ("if ({ ", "})"),
+        ("@a[@b[", "]]"),
+    ] {
+        let depth = 90 / close.len();
+        let text = format!("BEGIN {{ {}1 = 1{} }}", open.repeat(depth), close.repeat(depth));
+        let mut source = Source::new("large", text);
+        let found = compile(&mut source, &NoImports, &Recorded::open(), Options::default()).diagnostics;
+        assert_eq!(found[0].title, "`=` can't stand here", "{open}");
     }
     // What follows `else` is as deep as what comes before.
     let _ = begin(&format!("if (cpu == 0) {{ }} {}", "else if (cpu == 1) { } ".repeat(MANY)));
