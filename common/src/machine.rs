@@ -31,7 +31,7 @@ pub trait Host {
     /// Reads the builtin with this code.
     fn builtin(&mut self, builtin: u8) -> u64;
     /// Reads the context's word of 4 or 8 bytes at `off`.
-    fn context(&self, off: u32, bytes: u8) -> u64;
+    fn context(&self, off: u32, bytes: u8, pointer: bool) -> u64;
     /// Reads a number of `bytes` bytes; 0 if it can't be read.
     fn peek(&mut self, from: Source, bytes: u8) -> u64;
     /// Reads a word of the frame.
@@ -194,7 +194,8 @@ fn step<H: Host, const ALL: bool>(host: &mut H) -> Next {
             return Next::Elsewhere;
         }
         // By its bits the compiler sees which places are left; by the comparison it does not.
-        let value = host.context(if ALL { op.off() } else { opaque(op.off() as u64) as u32 % NEAR }, op.b());
+        let off = if ALL { op.off() } else { opaque(op.off() as u64) as u32 % NEAR };
+        let value = host.context(off, op.b(), op.a() == 1);
         host.set_reg(op.dst(), value);
     } else if code == Code::Load as u8 {
         let value = host.load(op.off());

@@ -4,7 +4,7 @@
 //! writes and freezes before the load, so that every field is a known constant for the kernel's verifier.
 
 /// The format of plans and records that this source defines; the loader refuses an object built for another.
-pub const FORMAT: u64 = 5;
+pub const FORMAT: u64 = 6;
 /// How many ops a plan holds at most, its [`Code::End`] included.
 pub const MAX_OPS: usize = 1024;
 /// How many bytes of constant data a plan holds at most.
@@ -43,7 +43,8 @@ pub enum Code {
     ValueStore,
     /// `value[off..][..8] += rhs`; atomically if `dst` is 1.
     ValueAdd,
-    /// `r[dst] = ` the context's word at byte `off`, of `b` bytes (8, or 4 zero-extended).
+    /// `r[dst] = ` the context's word at byte `off`, of `b` bytes (8, or 4 zero-extended). If `a` is 1, it may be what the
+    /// verifier takes for a pointer, and is made a number.
     Context,
     /// `r[dst] = frame[off..][..8]`.
     Load,
@@ -193,6 +194,8 @@ pub enum Builtin {
     Tai,
     /// The number of the NUMA node.
     Node,
+    /// What was given along when the program was attached: the number of the probe.
+    Cookie,
 }
 
 /// Whose memory an address points into.
@@ -219,8 +222,10 @@ pub enum Loss {
     Stack = 3,
     /// Writes to a process's memory that failed.
     Write = 4,
+    /// Events that found all scratch memory of their CPU taken.
+    Busy = 5,
     /// Entries that found map 0 full; those of map `n` have this code plus `n`.
-    MapFull = 5,
+    MapFull = 6,
 }
 
 /// How many maps a script has at most: each has its own loss counter.
@@ -243,6 +248,10 @@ pub const STACK_FRAMES: usize = 127;
 pub const STACK_WORK: usize = 8 + 8 * STACK_FRAMES;
 /// How deep loops nest.
 pub const LOOPS: usize = 3;
+
+/// How many scratch memories each CPU has for a program that can be preempted by itself. Which of them are taken is a bit
+/// each of a word behind the first.
+pub const SCRATCHES: u32 = 4;
 
 /// In place of the register with a string's limit: as many bytes as there is room for are wanted.
 pub const EXACT: u64 = 0xff;
@@ -332,6 +341,8 @@ pub struct Image {
     pub scratch: u64,
     /// The reader of the ring buffer is woken each time another so many bytes wait in it; a power of two.
     pub watermark: u64,
+    /// Whether the program can be preempted by itself: then it claims one of [`SCRATCHES`] scratch memories for its run.
+    pub claims: u64,
     /// The ops; those after the last are [`Code::End`].
     pub ops: [Op; MAX_OPS],
     /// The constant data.
@@ -344,6 +355,7 @@ impl Image {
         format: FORMAT,
         scratch: 0,
         watermark: 1 << 20,
+        claims: 0,
         ops: [Op::new(Code::End, 0, 0, 0, 0, 0); MAX_OPS],
         data: [0; MAX_DATA],
     };

@@ -6,7 +6,7 @@ use scope_common::plan::MAX_STRING;
 
 use crate::builtins::Builtin;
 use crate::printf::Piece;
-use crate::resolve::Site;
+use crate::probes::Site;
 use crate::source::Span;
 use crate::types::{Space, Type};
 

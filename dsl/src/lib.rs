@@ -1,6 +1,6 @@
 //! The language: text to plans, in stages that each have a module.
 //!
-//! [`parse`] gives an [`ast::Script`], [`expand`] puts macros in place, [`resolve`] finds where its clauses run, [`check`]
+//! [`parse`] gives an [`ast::Script`], [`expand`] puts macros in place, [`probes`] finds where its clauses run, [`check`]
 //! gives it types, [`lower`] makes [`program::Plan`]s of it, [`verify`] proves them sound. Nothing here does I/O or knows a
 //! kernel: what must be known of the machine comes through [`facts::KernelFacts`].
 
@@ -22,8 +22,8 @@ mod lints;
 pub mod lower;
 mod parse;
 pub mod printf;
+pub mod probes;
 pub mod program;
-pub mod resolve;
 pub mod source;
 pub mod types;
 mod uses;
@@ -60,6 +60,8 @@ pub struct Options {
     pub may_harm: bool,
     /// Tell apart the places where memory can't be read.
     pub failures: bool,
+    /// Instructions that a clause may cost the kernel's verifier, by estimate.
+    pub walk: u64,
     /// Give the checked script in a form for people too.
     pub show_checked: bool,
 }
@@ -76,6 +78,7 @@ impl Default for Options {
             settings: Vec::new(),
             may_harm: false,
             failures: false,
+            walk: lower::INSTRUCTIONS,
             show_checked: false,
         }
     }
@@ -115,8 +118,8 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
     }
     expand::expand(&mut script, &mut found);
     let config = configure(&script, &options.settings, &mut found);
-    let choice = resolve::Choice { rewrite: options.rewrite, missing: config.missing_probes, most: config.max_probes };
-    let probes = resolve::resolve(&script, facts, choice, &mut found);
+    let choice = probes::Choice { rewrite: options.rewrite, missing: config.missing_probes, most: config.max_probes };
+    let probes = probes::resolve(&script, facts, choice, &mut found);
     // To look the kernel's types up takes milliseconds, which a script that can't use them does not pay.
     let needs_types = uses::needs_types(&script) || probes.has_enums(&script);
     let types = ctypes::Types::new(needs_types.then(|| facts.btf()).flatten());
@@ -138,7 +141,7 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
     let shown = checked.script.as_ref().filter(|_| options.show_checked).map(|script| format!("{script:#?}"));
     let shown = shown.unwrap_or_default();
     let program = checked.script.map(|checked| {
-        let sets = checked.clauses.iter().any(|clause| matches!(clause.site, resolve::Site::SyscallSet { .. }));
+        let sets = checked.clauses.iter().any(|clause| matches!(clause.site, probes::Site::SyscallSet { .. }));
         let compat = match if sets { facts.compat() } else { facts::Compat::Absent } {
             facts::Compat::Marked(flag) => Some(flag),
             facts::Compat::Absent | facts::Compat::Unknown => None,
@@ -150,6 +153,7 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
             compat,
             cpus: facts.cpus(),
             failures: options.failures,
+            walk: options.walk,
         };
         lower::lower(checked, &config, options, &mut found)
     });

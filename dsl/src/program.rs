@@ -8,7 +8,7 @@ use scope_common::plan::{Code, EXACT, Op};
 
 use crate::checked::{Action, Value};
 use crate::config::Config;
-use crate::resolve::Site;
+use crate::probes::Site;
 use crate::source::Span;
 use crate::types::Type;
 

@@ -302,7 +302,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
 
     fn operand(&self, operand: u8) -> Result<(), String> {
         match operand & !Op::BUILTIN {
-            builtin if operand & Op::BUILTIN != 0 && builtin <= Builtin::Node as u8 => Ok(()),
+            builtin if operand & Op::BUILTIN != 0 && builtin <= Builtin::Cookie as u8 => Ok(()),
             _ => self.read(operand),
         }
     }

@@ -12,7 +12,7 @@ use scope_common::arith::{Alu, alu, blind, less, ones_if, opaque};
 use scope_common::machine::{Host, Room, Source};
 use scope_common::plan::{
     Builtin, COUNTERS, Code, FAILED, FAULT, FORMAT, Image, LOSSES, Loss, MAX_DATA, MAX_FRAME, MAX_OPS, MAX_STRING, Op,
-    REASONS, REGISTERS, STACK_FRAME, STACK_FRAMES, Space,
+    REASONS, REGISTERS, SCRATCHES, STACK_FRAME, STACK_FRAMES, Space,
 };
 
 use crate::{context, maps};
@@ -38,6 +38,9 @@ pub struct Kernel {
     registers: *mut u64,
     frame: *mut u8,
     scratch: *mut u8,
+    /// The word that says which scratch memories are taken, if this run had to claim one, and the bit of that one.
+    claimed: *mut u64,
+    claim: u64,
     value: *mut u8,
     /// The rounds that the loops had, by their nesting. Apart, so that the verifier knows each as it knows a register.
     rounds: (u64, u64, u64),
@@ -56,8 +59,13 @@ impl Kernel {
     #[inline(always)]
     pub fn new(context: *mut c_void, memory: &mut Memory) -> Option<Kernel> {
         // SAFETY: a word of a static.
-        let (format, scratch) =
-            unsafe { (read_volatile(&raw const PLAN.format), read_volatile(&raw const PLAN.scratch)) };
+        let (format, scratch, claims) = unsafe {
+            (
+                read_volatile(&raw const PLAN.format),
+                read_volatile(&raw const PLAN.scratch),
+                read_volatile(&raw const PLAN.claims),
+            )
+        };
         if format != FORMAT {
             return None;
         }
@@ -68,16 +76,43 @@ impl Kernel {
             registers: memory.registers.as_mut_ptr().cast(),
             frame: memory.frame.as_mut_ptr().cast(),
             scratch: core::ptr::null_mut(),
+            claimed: core::ptr::null_mut(),
+            claim: 0,
             value: core::ptr::null_mut(),
             rounds: (0, 0, 0),
         };
         if scratch != 0 {
-            host.scratch = maps::only(&maps::SCRATCH);
+            host.scratch = maps::entry(&maps::SCRATCH, 0);
             if host.scratch.is_null() {
                 return None;
             }
         }
+        if claims != 0 && !host.claim(scratch as usize & (MAX_FRAME - 1)) {
+            Self::count(Loss::Busy as u32, 1);
+            return None;
+        }
         Some(host)
+    }
+
+    /// Claims one of the scratch memories of this CPU, of `size` bytes each.
+    #[inline(always)]
+    fn claim(&mut self, size: usize) -> bool {
+        let taken = self.scratch.wrapping_add(size).cast::<u64>();
+        let Some(bit) = first_free(taken).or_else(|| first_free(taken)) else { return false };
+        // 1, 2, 4, 8 to 0, 1, 2, 3.
+        let index = (bit >> 1) - (bit >> 3);
+        self.scratch = maps::entry(&maps::SCRATCH, index as u32);
+        (self.claimed, self.claim) = (taken, bit);
+        !self.scratch.is_null()
+    }
+
+    /// Gives back what the run had claimed.
+    #[inline(always)]
+    pub fn end(self) {
+        if !self.claimed.is_null() {
+            // SAFETY: the word that the bit was set in; no other bit changes.
+            unsafe { atomic_add(self.claimed, self.claim.wrapping_neg()) };
+        }
     }
 
     /// The address of a byte of the frame.
@@ -131,6 +166,18 @@ impl Kernel {
     }
 }
 
+/// Takes the first scratch memory that is free, by its bit in a word. It may be that another run takes it meanwhile, which
+/// can happen only if it preempts this one just here.
+#[inline(always)]
+fn first_free(taken: *mut u64) -> Option<u64> {
+    // SAFETY: the word behind the first scratch memory.
+    unsafe {
+        let free = !read_volatile(taken) & ((1 << SCRATCHES) - 1);
+        let bit = free & free.wrapping_neg();
+        (bit != 0 && atomic_fetch_or(taken, bit) & bit == 0).then_some(bit)
+    }
+}
+
 /// Gives the op to begin with; `None` if the clause ends before.
 ///
 /// A plan's first op is mostly the test of a builtin that most events fail, as `/pid == 1/` is. It is done here, before
@@ -176,6 +223,7 @@ fn builtin(context: *mut c_void, builtin: u8) -> u64 {
             Monotonic => bpf::bpf_ktime_get_ns(),
             Tai => bpf::bpf_ktime_get_tai_ns(),
             Node => bpf::bpf_get_numa_node_id() as u64,
+            Cookie => bpf::bpf_get_attach_cookie(context),
         }
     }
     0
@@ -232,8 +280,9 @@ impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn context(&self, off: u32, bytes: u8) -> u64 {
-        if bytes == 8 { context::word(self.context, off) } else { context::half(self.context, off) }
+    fn context(&self, off: u32, bytes: u8, pointer: bool) -> u64 {
+        let value = if bytes == 8 { context::word(self.context, off) } else { context::half(self.context, off) };
+        if pointer { context::number(value) } else { value }
     }
 
     #[inline(always)]
@@ -687,6 +736,21 @@ unsafe fn atomic_fetch_add(word: *mut u64, value: u64) -> u64 {
     // SAFETY: one instruction (`BPF_ATOMIC | BPF_ADD | BPF_FETCH`, Linux 5.12).
     unsafe {
         core::arch::asm!("{0} = atomic_fetch_add((u64 *)({1} + 0), {0})", inout(reg) before, in(reg) word, options(nostack));
+    }
+    before
+}
+
+/// Sets bits of a word in one step; gives what it was before.
+///
+/// # Safety
+///
+/// `word` points to 8 aligned bytes.
+#[inline(always)]
+unsafe fn atomic_fetch_or(word: *mut u64, bits: u64) -> u64 {
+    let mut before = bits;
+    // SAFETY: one instruction (`BPF_ATOMIC | BPF_OR | BPF_FETCH`, Linux 5.12).
+    unsafe {
+        core::arch::asm!("{0} = atomic_fetch_or((u64 *)({1} + 0), {0})", inout(reg) before, in(reg) word, options(nostack));
     }
     before
 }

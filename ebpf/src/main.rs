@@ -20,6 +20,7 @@ extern "C" fn scope(context: *mut c_void) -> i32 {
     let mut memory = host::Memory::new();
     if let Some(mut host) = host::Kernel::new(context, &mut memory) {
         machine::run(&mut host);
+        host.end();
     }
     0
 }

@@ -139,10 +139,9 @@ pub fn keep_stack(key: *const c_void, stack: *const c_void) -> bool {
     }
 }
 
-/// Looks up the entry of a one-entry array.
+/// Looks up an entry of an array.
 #[inline(always)]
-pub fn only(map: &'static Map) -> *mut u8 {
-    let index = 0u32;
+pub fn entry(map: &'static Map, index: u32) -> *mut u8 {
     // SAFETY: the key is a whole index.
     unsafe { bpf_map_lookup_elem(map.handle(), (&raw const index).cast()).cast() }
 }

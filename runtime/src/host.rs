@@ -202,7 +202,7 @@ impl Host for User<'_> {
         }
     }
 
-    fn context(&self, off: u32, bytes: u8) -> u64 {
+    fn context(&self, off: u32, bytes: u8, _pointer: bool) -> u64 {
         let (off, len) = (off as usize, bytes as usize);
         let mut word = [0; 8];
         if let Some(found) = self.surroundings.context().get(off..off + len) {

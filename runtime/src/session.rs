@@ -3,23 +3,25 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Child;
+use std::task::Poll;
 use std::time::Duration;
 
 use aya::maps::{Map, MapData, RingBuf};
 use scope_common::plan::{Loss, MAX_MAPS};
+use scope_dsl::probes::Site;
 use scope_dsl::program::Program;
-use scope_dsl::resolve::Site;
 use scope_dsl::source::Source;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
+use crate::attach::{self, Link};
 use crate::host::{self, Here};
 use crate::kernel::bpf::ProgramInfo;
 use crate::kernel::process;
 use crate::kernel::tracefs::Tracefs;
 use crate::load::maps::KernelMaps;
-use crate::load::{self, Link, LoadError, Loaded};
+use crate::load::{self, LoadError, Loaded};
 use crate::output::Sink;
 use crate::script::Functions;
 use crate::stage::Stage;
@@ -115,8 +117,9 @@ impl Built {
                 self.loaded.iter().flat_map(|loaded| loaded.clauses.iter().map(move |clause| (loaded, *clause)));
             for (loaded, clause) in sites {
                 let site = &self.program.clauses[clause].site;
-                let tracefs = tracefs.ok_or_else(|| failed("looking for tracefs")(io::ErrorKind::NotFound.into()))?;
-                links.push(load::attach(loaded, site, tracefs)?);
+                let link = attach::attach(loaded.fd(), site, tracefs)
+                    .map_err(|error| LoadError::Attach { probe: self.program.probes[site.probe()].clone(), error });
+                links.push(link?);
             }
         }
         Ok(Attached { built: self, links })
@@ -134,11 +137,7 @@ fn run_clauses(program: &Program, stage: &mut Stage, which: impl Fn(&Site) -> bo
 /// How many probes a program is attached to, as people count them.
 #[must_use]
 pub fn probes(program: &Program) -> usize {
-    let count = |site: &Site| match site {
-        Site::SyscallSet { members, .. } => members.len(),
-        _ => 1,
-    };
-    program.clauses.iter().map(|clause| count(&clause.site)).sum()
+    program.clauses.iter().map(|clause| clause.site.probes()).sum()
 }
 
 /// What ends a trace, beside the script itself and signals.
@@ -209,16 +208,18 @@ impl Attached {
             None => None,
         };
         let mut timers = self.timers();
-        let only_userspace = self.links.is_empty() && timers.is_empty() && ends.command.is_none();
+        let mut signals = self.signals()?;
+        let waits = !self.links.is_empty() || !timers.is_empty() || !signals.is_empty() || ends.command.is_some();
         let mut wait = SHORTEST_WAIT;
         let mut reported = Instant::now();
         self.built.stage.flush();
-        while self.built.stage.exit.is_none() && self.built.stage.broken.is_none() && !only_userspace {
+        while self.built.stage.exit.is_none() && self.built.stage.broken.is_none() && waits {
             let next = timers.iter().map(|timer| timer.next).min();
             tokio::select! {
                 biased;
                 () = either(&mut interrupt, &mut terminate) => break,
                 () = readable(watched.as_ref()) => break,
+                number = raised(&mut signals) => self.signalled(number),
                 () = sleep_until(next) => self.tick(&mut timers),
                 () = records(ring.as_ref(), wait) => {}
             }
@@ -248,6 +249,26 @@ impl Attached {
             _ => None,
         });
         timers.collect()
+    }
+
+    /// Listens for the signals that the script waits for.
+    fn signals(&self) -> io::Result<Vec<(u32, Signal)>> {
+        let mut signals = Vec::<(u32, Signal)>::new();
+        for clause in &self.built.program.clauses {
+            if let Site::Signal { signal: number, .. } = clause.site
+                && signals.iter().all(|(known, _)| *known != number)
+            {
+                signals.push((number, signal(SignalKind::from_raw(number as i32))?));
+            }
+        }
+        Ok(signals)
+    }
+
+    /// Runs the clauses of a signal, behind the records that came before.
+    fn signalled(&mut self, number: u32) {
+        self.read_records();
+        let Built { program, stage, .. } = &mut self.built;
+        run_clauses(program, stage, |site| matches!(site, Site::Signal { signal, .. } if *signal == number));
     }
 
     /// Runs the interval clauses that are due, behind the records that came before.
@@ -357,6 +378,11 @@ fn stage_warnings(stage: &Stage) -> Vec<String> {
         if writes > 0 {
             warnings.push(format!("{} to a process's memory failed", counted(writes, "write", "writes")));
         }
+        let busy = losses[Loss::Busy as usize];
+        if busy > 0 {
+            let events = counted(busy, "event was", "events were");
+            warnings.push(format!("{events} skipped: too many programs were interrupted on that CPU at once"));
+        }
         for map in 0..MAX_MAPS {
             let full = losses[Loss::MapFull as usize + map];
             if full > 0 {
@@ -391,6 +417,18 @@ async fn either(one: &mut Signal, other: &mut Signal) {
         _ = one.recv() => {}
         _ = other.recv() => {}
     }
+}
+
+/// Waits for the next signal, and gives its number.
+async fn raised(signals: &mut [(u32, Signal)]) -> u32 {
+    std::future::poll_fn(|context| {
+        let mut raised = signals.iter_mut().filter_map(|(number, signal)| match signal.poll_recv(context) {
+            Poll::Ready(_) => Some(*number),
+            Poll::Pending => None,
+        });
+        raised.next().map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
 }
 
 /// Gives a descriptor to the event loop.

@@ -118,7 +118,7 @@ impl Checker<'_> {
 
     fn emptied(&mut self, arguments: &[ast::Expr], clear: bool) -> Option<Statement> {
         let map = self.whole_map(&arguments[0])?;
-        let at_end = matches!(self.site(), crate::resolve::Site::End { .. });
+        let at_end = matches!(self.site(), crate::probes::Site::End { .. });
         self.state.maps.note(map, |usage| usage.cleared |= !at_end);
         Some(self.output(if clear { Action::Clear(map) } else { Action::Zero(map) }, Vec::new()))
     }

@@ -5,7 +5,7 @@ use crate::checked::{Expr, ExprKind};
 use crate::ctypes::Named as Tag;
 use crate::diagnostic::Diagnostic;
 use crate::functions::{Role, Row};
-use crate::resolve::Site;
+use crate::probes::Site;
 use crate::source::Span;
 use crate::types::{Space, Type};
 
@@ -56,13 +56,14 @@ impl Checker<'_> {
                 self.error(Diagnostic::error("E0323", span, title, "not at this probe"));
                 return None;
             }
-            (Builtin::Probe, Site::SyscallSet { .. }) => {}
+            (Builtin::Probe, Site::SyscallSet { .. } | Site::Tracepoint { shared: true, .. }) => {}
             (Builtin::Probe, site) => {
                 let probe = site.probe();
                 return Some(int(probe as u64, Type::Named(crate::types::Named::Probe), span));
             }
             (Builtin::ProbeType, site) => {
-                let text = site.provider().to_owned();
+                let probe = &self.given.probes.names[site.probe()];
+                let text = probe.split(':').next().unwrap_or_default().to_owned();
                 let ty = Type::Text { size: (text.len() + 1).next_multiple_of(8) };
                 return Some(Expr { kind: ExprKind::Text(text), ty, span });
             }

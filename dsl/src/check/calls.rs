@@ -9,7 +9,7 @@ use crate::ctypes::CType;
 use crate::diagnostic::Diagnostic;
 use crate::functions::{Function, Role, Row, TABLE};
 use crate::limits::STACK_DEPTH;
-use crate::resolve::Site;
+use crate::probes::Site;
 use crate::source::Span;
 use crate::types::{Named, Space, Stack, StackMode, Type};
 

@@ -75,7 +75,7 @@ impl Checker<'_> {
     /// Whose memory an address points into, if nothing else says so.
     pub(super) fn default_space(&self) -> Space {
         match self.site() {
-            crate::resolve::Site::Tracepoint { category, .. } if category != "syscalls" => Space::Kernel,
+            crate::probes::Site::Tracepoint { category, .. } if category != "syscalls" => Space::Kernel,
             _ => Space::User,
         }
     }

@@ -32,7 +32,7 @@ use crate::ctypes::{TypeId, Types};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::facts::KernelFacts;
 use crate::lints;
-use crate::resolve::{Probes, Site};
+use crate::probes::{Probes, Site};
 use crate::types::{Enum, Type};
 pub(crate) use arguments::counted;
 pub use arguments::is_apart;
@@ -200,8 +200,8 @@ impl Checker<'_> {
     fn script(&mut self) -> Vec<Clause> {
         let mut clauses = Vec::new();
         let given = self.given;
-        for (source, (clause, resolved)) in given.script.clauses.iter().zip(&given.probes.clauses).enumerate() {
-            for site in &resolved.sites {
+        for (source, (clause, sites)) in given.script.clauses.iter().zip(&given.probes.clauses).enumerate() {
+            for site in sites {
                 clauses.push(self.clause(source, clause, site));
             }
         }

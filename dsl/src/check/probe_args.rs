@@ -5,7 +5,7 @@ use crate::checked::{Access, Expr, ExprKind};
 use crate::ctypes::{CType, Named as Tag, TypeId};
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Field, Shape};
-use crate::resolve::Site;
+use crate::probes::Site;
 use crate::source::Span;
 use crate::types::{Part, Space, Type};
 

@@ -11,8 +11,8 @@ use crate::source::Span;
 
 /// Rounds of a loop in a kernel clause at most, whatever it does.
 pub const KERNEL_ROUNDS: u64 = 16_384;
-/// Instructions that a plan may cost the verifier.
-const INSTRUCTIONS: u64 = 300_000;
+/// Instructions that a plan may cost the verifier, by these estimates.
+pub const INSTRUCTIONS: u64 = 300_000;
 /// Branches that it may leave open.
 const BRANCHES: u64 = 4_000;
 /// Thousandths of a plan that are walked again for each place where ways part and join again, as where an entry of a map is
@@ -61,8 +61,8 @@ impl Cost {
         self.instructions.saturating_mul(10_000 + self.forks.saturating_mul(AGAIN)) / 10_000
     }
 
-    fn is_bearable(self, part: u64) -> bool {
-        self.walked() <= INSTRUCTIONS / part && self.branches <= BRANCHES / part
+    fn is_bearable(self, instructions: u64, part: u64) -> bool {
+        self.walked() <= instructions / part && self.branches <= BRANCHES / part
     }
 }
 
@@ -133,19 +133,20 @@ fn of_maps(ops: &[Op]) -> u64 {
 
 /// How many rounds of these ops the verifier can walk in one plan, with room for what else is in it.
 ///
-/// `loops` are so many that share what it can walk; `joins` says of each op whether it jumps to a place in the body.
-pub fn rounds(ops: &[Op], loops: u64, joins: impl Fn(usize) -> bool) -> u64 {
+/// `loops` are so many that share what it can walk, which is `instructions`; `joins` says of each op whether it jumps to a
+/// place in the body.
+pub fn rounds(ops: &[Op], instructions: u64, loops: u64, joins: impl Fn(usize) -> bool) -> u64 {
     let body = of_all(ops, joins);
     let (mut least, mut most) = (0, KERNEL_ROUNDS);
     while least < most {
         let middle = (least + most).div_ceil(2);
-        if body.times(middle).is_bearable(2 * loops.max(1)) { least = middle } else { most = middle - 1 }
+        if body.times(middle).is_bearable(instructions, 2 * loops.max(1)) { least = middle } else { most = middle - 1 }
     }
     least
 }
 
 /// Says so if a plan costs the verifier too much.
-pub fn check(plan: &Plan, span: Span) -> Option<Diagnostic> {
+pub fn check(plan: &Plan, instructions: u64, span: Span) -> Option<Diagnostic> {
     // Where the innermost loop around each op ends: a jump behind that leaves it, and joins nothing in it.
     let mut ends = vec![plan.ops.len(); plan.ops.len()];
     for (at, op) in plan.ops.iter().enumerate().rev().filter(|(_, op)| op.code() == Code::Again as u8) {
@@ -153,11 +154,11 @@ pub fn check(plan: &Plan, span: Span) -> Option<Diagnostic> {
     }
     let mut cost = of_all(&plan.ops, |at| plan.ops[at].off() != Op::TO_END && plan.ops[at].off() as usize <= ends[at]);
     cost.forks += of_maps(&plan.ops);
-    if cost.is_bearable(1) {
+    if cost.is_bearable(instructions, 1) {
         return None;
     }
-    let (what, need, limit) = match cost.walked() > INSTRUCTIONS {
-        true => ("instructions", cost.walked(), INSTRUCTIONS),
+    let (what, need, limit) = match cost.walked() > instructions {
+        true => ("instructions", cost.walked(), instructions),
         false => ("branches", cost.branches, BRANCHES),
     };
     let title = format!("this clause would have the kernel's verifier walk about {need} {what}; the limit is {limit}");

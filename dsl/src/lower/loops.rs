@@ -42,7 +42,9 @@ impl Lowerer<'_> {
 
     /// How many rounds the kernel's verifier can be asked to walk.
     fn bearable(&mut self, top: usize, looped: &Loop) -> u64 {
-        let most = cost::rounds(&self.builder.ops()[top..], self.open_ended, |at| self.builder.jumps_inside(top + at));
+        let most = cost::rounds(&self.builder.ops()[top..], self.options.walk, self.open_ended, |at| {
+            self.builder.jumps_inside(top + at)
+        });
         if most < 2 {
             let title = "this loop does too much for the kernel's verifier";
             self.problems.push(Diagnostic::error("E0404", looped.span, title, "it walks each round"));

@@ -21,7 +21,7 @@ use crate::program::{Clause, Failure, Map, Program};
 use crate::source::Span;
 use crate::types::Type;
 use builder::{Builder, Label};
-pub use cost::KERNEL_ROUNDS;
+pub use cost::{INSTRUCTIONS, KERNEL_ROUNDS};
 pub use storage::{LARGE_ENTRY, QUANTILES_K, linear_buckets};
 
 /// What the plans are to hold that the script does not say.
@@ -39,6 +39,8 @@ pub struct Options {
     pub cpus: u32,
     /// Whether places where memory can't be read are told apart.
     pub failures: bool,
+    /// Instructions that a plan may cost the verifier.
+    pub walk: u64,
 }
 
 /// Lowers a checked script; a clause past a limit is an error.
@@ -88,7 +90,7 @@ pub fn lower(script: Script, config: &Config, options: Options, found: &mut Diag
             }
         }
         if !clause.site.in_userspace()
-            && let Some(problem) = cost::check(&plan, clause.span)
+            && let Some(problem) = cost::check(&plan, options.walk, clause.span)
         {
             found.push(problem);
         }
@@ -130,7 +132,7 @@ struct Lowerer<'a> {
     shared: &'a [bool],
     config: &'a Config,
     options: Options,
-    site: &'a crate::resolve::Site,
+    site: &'a crate::probes::Site,
     builder: Builder,
     variables: Vec<Variable>,
     /// The register that holds the entry of a system call set's table.

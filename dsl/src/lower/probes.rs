@@ -5,7 +5,7 @@ use scope_common::plan::{Builtin, Code, MAX_CONTEXT, Op, Space};
 
 use crate::checked::Access;
 use crate::fields::{Field, Shape};
-use crate::resolve::{Member, Site};
+use crate::probes::{Member, Site};
 
 use super::Lowerer;
 use super::builder::{Label, Operand};
@@ -76,10 +76,12 @@ impl Lowerer<'_> {
         }
     }
 
-    /// The number of the probe, from a set's table.
-    pub(super) fn set_probe(&mut self, dst: u8) {
-        let member = self.member.expect("a set has looked its member up");
-        self.builder.alu(Alu::ShrU, dst, member, Operand::Imm(8));
+    /// The number of the probe: from a set's table, or what was given along when the program was attached.
+    pub(super) fn probe(&mut self, dst: u8) {
+        match self.member {
+            Some(member) => self.builder.alu(Alu::ShrU, dst, member, Operand::Imm(8)),
+            None => self.builder.get(dst, Builtin::Cookie),
+        }
     }
 
     /// The number of arguments, from a set's table.

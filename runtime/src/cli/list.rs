@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use scope_dsl::facts::KernelFacts;
-use scope_dsl::resolve::{is_pattern, matches};
+use scope_dsl::probes::{is_pattern, matches};
 
 /// The probes that are no tracepoints.
 const OTHERS: [&str; 3] = ["BEGIN", "END", "interval:UNIT:COUNT"];

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use scope_dsl::config::{self, Config, Refused};
 use scope_dsl::diagnostic::{Diagnostic, Severity, nearest};
+use scope_dsl::lower::INSTRUCTIONS;
 use scope_dsl::program::Program;
 use scope_dsl::source::Source;
 use scope_dsl::{Compiled, Options};
@@ -127,22 +128,22 @@ fn run(args: &Args) -> Result<u8, Failure> {
         settings: settings(args)?,
         may_harm: args.may_harm,
         failures: args.failures,
+        walk: INSTRUCTIONS,
         show_checked: args.debug == Some(Stage::Checked),
     };
-    let compiled = scope_dsl::compile(&mut source, &script::Files, &facts, options);
     if args.help {
+        let compiled = scope_dsl::compile(&mut source, &script::Files, &facts, options);
         written(io::stdout().write_all(script::help(args, &source, &compiled.options).as_bytes()))?;
         return Ok(0);
     }
-    unknown_option(args, &compiled)?;
-    if let Some(stage) = args.debug {
-        written(show::compiled(&compiled, stage))?;
+    let mut built = match build(args, source.clone(), &facts, options.clone())? {
+        // The estimate of what the verifier walks was too low. Loops get fewer rounds, or the clause is too much.
+        Err(TraceError::Load(error)) if error.is_too_large() => {
+            build(args, source, &facts, Options { walk: INSTRUCTIONS / 8, ..options })?
+        }
+        built => built,
     }
-    let program = report(args, &source, &compiled.diagnostics, compiled.program)?;
-    let functions = Functions::compile(&source, &compiled.script.functions)
-        .map_err(|error| Failure::Mistake(render::errors(&source, &[error], colour())))?;
-    let sink = sink(args, &program)?;
-    let mut built = Built::new(program, source, functions, sink).map_err(|error| explain(&error, args))?;
+    .map_err(|error| explain(&error, args))?;
     if args.verbose {
         built.be_verbose();
     }
@@ -153,6 +154,26 @@ fn run(args: &Args) -> Result<u8, Failure> {
         return Ok(0);
     }
     trace(args, built, started, tracefs.as_ref().ok())
+}
+
+/// Compiles a script and puts it into the kernel.
+fn build(
+    args: &Args,
+    mut source: Source,
+    facts: &LiveFacts<'_>,
+    options: Options,
+) -> Result<Result<Built, TraceError>, Failure> {
+    let again = options.walk < INSTRUCTIONS;
+    let compiled = scope_dsl::compile(&mut source, &script::Files, facts, options);
+    unknown_option(args, &compiled)?;
+    if let Some(stage) = args.debug.filter(|_| !again) {
+        written(show::compiled(&compiled, stage))?;
+    }
+    let program = report(args, &source, &compiled.diagnostics, compiled.program, again)?;
+    let functions = Functions::compile(&source, &compiled.script.functions)
+        .map_err(|error| Failure::Mistake(render::errors(&source, &[error], colour())))?;
+    let sink = sink(args, &program)?;
+    Ok(Built::new(program, source, functions, sink))
 }
 
 /// The settings from outside the script: those of the environment, then those of the command line.
@@ -291,12 +312,18 @@ fn command(args: &Args) -> Result<Option<Vec<OsString>>, Failure> {
     Ok(Some(command))
 }
 
-/// Shows the diagnostics; gives the program if there is one.
-fn report<T>(args: &Args, source: &Source, diagnostics: &[Diagnostic], program: Option<T>) -> Result<T, Failure> {
+/// Shows the diagnostics, warnings only the first time; gives the program if there is one.
+fn report<T>(
+    args: &Args,
+    source: &Source,
+    diagnostics: &[Diagnostic],
+    program: Option<T>,
+    again: bool,
+) -> Result<T, Failure> {
     match program {
         Some(program) => {
             let warnings = diagnostics.iter().filter(|found| found.severity == Severity::Warning).cloned();
-            if !args.quiet {
+            if !args.quiet && !again {
                 complain(&render::render(source, &warnings.collect::<Vec<_>>(), colour()));
             }
             Ok(program)

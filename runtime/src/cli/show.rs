@@ -32,7 +32,7 @@ pub fn built(built: &Built, stage: Option<Stage>) -> io::Result<()> {
         )?;
     }
     for (index, clause) in built.program().clauses.iter().enumerate() {
-        let way = crate::load::way(&clause.site);
+        let way = crate::attach::way(&clause.site);
         writeln!(
             out,
             "clause {}: {way}; {} ops, {} bytes of frame",

@@ -1,5 +1,5 @@
-//! The `bpf(2)` and `perf_event_open(2)` calls that aya 0.14 has no public function for: loading instructions that
-//! we specialised ourselves, attaching by file descriptor, reading maps by batches, and a program's statistics.
+//! The `bpf(2)` calls that aya 0.14 has no public function for: loading instructions that we specialised ourselves,
+//! attaching by file descriptor, reading maps by batches, and a program's statistics.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -183,7 +183,8 @@ pub struct Refused {
     pub log: String,
 }
 
-/// Loads a program; on refusal loads it again with the log on, so that a load that works pays nothing for it.
+/// Loads a program; on refusal loads it again with the log on, so that a load that works pays nothing for it. Where the
+/// verifier gave up because it had walked too much, there is nothing more to learn, and the walk takes seconds.
 ///
 /// # Errors
 /// The system call's error and the verifier's log.
@@ -205,7 +206,7 @@ pub fn load_program(
     }
     match bpf(bpf_cmd::BPF_PROG_LOAD, &mut attr) {
         Ok(fd) => return Ok(owned(fd)),
-        Err(error) if !matches!(error.raw_os_error(), Some(libc::EACCES | libc::EINVAL | libc::E2BIG)) => {
+        Err(error) if !matches!(error.raw_os_error(), Some(libc::EACCES | libc::EINVAL)) => {
             return Err(Refused { error, log: String::new() });
         }
         Err(_) => {}
@@ -239,44 +240,27 @@ pub fn attach_raw_tracepoint(program: BorrowedFd<'_>, name: &str) -> io::Result<
     bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attr).map(owned)
 }
 
-/// What keeps a program attached to a tracepoint: dropping it detaches.
+/// What keeps a program attached to a perf event: dropping it detaches.
 #[derive(Debug)]
 pub struct PerfLink {
     _link: OwnedFd,
     _event: OwnedFd,
 }
 
-/// Attaches a program to the tracepoint with this id (tracefs, `events/CATEGORY/NAME/id`), on all CPUs.
+/// Attaches a program to a perf event, giving a number along that it can ask for.
 ///
 /// # Errors
-/// As `perf_event_open(2)` and `bpf(2)`.
-pub fn attach_tracepoint(program: BorrowedFd<'_>, id: u64) -> io::Result<PerfLink> {
-    let event = perf_event_tracepoint(id)?;
+/// As `bpf(2)`.
+pub fn attach_perf_event(program: BorrowedFd<'_>, event: OwnedFd, cookie: u64) -> io::Result<PerfLink> {
     let mut attr = attr();
     // SAFETY: as in `update`.
     let create = unsafe { &mut attr.link_create };
     create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
     create.__bindgen_anon_2.target_fd = event.as_raw_fd() as u32;
     create.attach_type = bpf_attach_type::BPF_PERF_EVENT as u32;
+    create.__bindgen_anon_3.perf_event.bpf_cookie = cookie;
     let link = bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)?;
     Ok(PerfLink { _link: link, _event: event })
-}
-
-/// Opens the perf event of a tracepoint. Programs on it run on every CPU, whichever CPU the event names: the kernel
-/// keeps them in a list of the tracepoint (`perf_event_attach_bpf_prog`, `kernel/trace/bpf_trace.c`).
-fn perf_event_tracepoint(id: u64) -> io::Result<OwnedFd> {
-    const PERF_TYPE_TRACEPOINT: u32 = 2;
-    const PERF_FLAG_FD_CLOEXEC: u64 = 8;
-    // `struct perf_event_attr` up to `read_format` is all that a tracepoint needs: PERF_ATTR_SIZE_VER0 is 64 bytes.
-    let mut attr = [0u8; 64];
-    attr[0..4].copy_from_slice(&PERF_TYPE_TRACEPOINT.to_ne_bytes());
-    attr[4..8].copy_from_slice(&64u32.to_ne_bytes());
-    attr[8..16].copy_from_slice(&id.to_ne_bytes());
-    // sample_period: 1, as libbpf and aya set it; nothing is sampled without a buffer.
-    attr[16..24].copy_from_slice(&1u64.to_ne_bytes());
-    // SAFETY: the attribute has the size that it says.
-    let fd = unsafe { libc::syscall(libc::SYS_perf_event_open, attr.as_ptr(), -1, 0, -1, PERF_FLAG_FD_CLOEXEC) };
-    if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(owned(fd)) }
 }
 
 /// What the kernel says of a loaded program.

@@ -3,6 +3,7 @@
 pub mod bpf;
 mod btf;
 pub mod facts;
+pub mod perf;
 pub mod process;
 pub mod syscalls;
 pub mod tracefs;

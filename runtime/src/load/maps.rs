@@ -6,8 +6,8 @@ use aya::maps::{MapData, MapError};
 use aya_obj::generated::bpf_map_type;
 use scope_common::plan::{COUNTERS, Code, STACK_WORK};
 use scope_dsl::lower::LARGE_ENTRY;
+use scope_dsl::probes::Site;
 use scope_dsl::program::{Kind, Map, Program};
-use scope_dsl::resolve::Site;
 
 use crate::kernel::{bpf, process};
 
@@ -54,6 +54,7 @@ impl KernelMaps {
         // System calls begin and end with interrupts on.
         let interrupts_off = program.clauses.iter().any(|clause| match &clause.site {
             Site::Tracepoint { category, .. } => category != "syscalls",
+            Site::Perf { .. } => true,
             _ => false,
         });
         for (name, map) in &program.maps {

@@ -1,20 +1,19 @@
-//! Plans into the kernel: the program with each plan in place, verified, attached.
+//! Plans into the kernel: the program with each plan in place, verified.
 
 pub mod maps;
 mod template;
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use aya::maps::{MapData, MapError};
 use aya_obj::generated::{bpf_map_type, bpf_prog_type};
 use scope_common::plan::{Image, STACK_FRAME};
+use scope_dsl::probes::Site;
 use scope_dsl::program::{Clause, Plan, Program};
-use scope_dsl::resolve::Site;
 
-use crate::kernel::bpf::{self, PerfLink, ProgramInfo, Refused};
-use crate::kernel::tracefs::Tracefs;
+use crate::kernel::bpf::{self, ProgramInfo, Refused};
 use maps::KernelMaps;
 pub use template::BadObject;
 use template::{MapName, Template};
@@ -71,6 +70,12 @@ impl LoadError {
         };
         error.kind() == io::ErrorKind::PermissionDenied
     }
+
+    /// Whether the verifier gave up because it had walked too much.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, LoadError::Program { error, .. } if error.raw_os_error() == Some(libc::E2BIG))
+    }
 }
 
 /// A program in the kernel, for one clause at one site; at several, where their plans are the same.
@@ -83,6 +88,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// The program.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
     /// What the kernel made of it.
     ///
     /// # Errors
@@ -90,15 +101,6 @@ impl Loaded {
     pub fn info(&self) -> io::Result<ProgramInfo> {
         bpf::program_info(self.fd.as_fd())
     }
-}
-
-/// What keeps a program attached; dropping it detaches.
-#[derive(Debug)]
-pub enum Link {
-    /// To a tracepoint.
-    Tracepoint(PerfLink),
-    /// To a raw tracepoint.
-    RawTracepoint(OwnedFd),
 }
 
 /// Loads the programs of all kernel clauses; gives them with the number of instructions before specialisation.
@@ -130,6 +132,7 @@ pub fn load(program: &Program, maps: &KernelMaps) -> Result<(Vec<Loaded>, usize)
 fn kind(site: &Site) -> bpf_prog_type {
     match site {
         Site::Tracepoint { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT,
+        Site::Perf { .. } => bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
         _ => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
     }
 }
@@ -185,51 +188,4 @@ fn image(plan: &Plan) -> Image {
     image.scratch = plan.frame.saturating_sub(STACK_FRAME) as u64;
     image.watermark = u64::from(maps::RING_SIZE) / 4;
     image
-}
-
-/// Attaches a loaded program to its site.
-///
-/// # Errors
-/// If the kernel refuses.
-pub fn attach(loaded: &Loaded, site: &Site, tracefs: &Tracefs) -> Result<Link, LoadError> {
-    let fd = loaded.fd.as_fd();
-    let raw = |name: &str| match bpf::attach_raw_tracepoint(fd, name) {
-        Ok(link) => Ok(Link::RawTracepoint(link)),
-        Err(error) => Err(LoadError::Attach { probe: format!("raw_syscalls:{name}"), error }),
-    };
-    match site {
-        Site::RawSyscalls { exit, .. } | Site::SyscallSet { exit, .. } => {
-            raw(if *exit { "sys_exit" } else { "sys_enter" })
-        }
-        Site::Tracepoint { category, name, .. } => {
-            let probe = || format!("tracepoint:{category}:{name}");
-            let id = tracefs.id(category, name).ok_or_else(|| LoadError::Attach {
-                probe: probe(),
-                error: io::Error::other("tracefs does not tell its id"),
-            })?;
-            let link = bpf::attach_tracepoint(fd, id).map_err(|error| LoadError::Attach { probe: probe(), error })?;
-            Ok(Link::Tracepoint(link))
-        }
-        Site::Begin { .. } | Site::End { .. } | Site::Interval { .. } => {
-            unreachable!("userspace clauses are not attached")
-        }
-    }
-}
-
-/// How a clause is attached, in words.
-#[must_use]
-pub fn way(site: &Site) -> String {
-    let raw = |exit: bool| if exit { "sys_exit" } else { "sys_enter" };
-    match site {
-        Site::Begin { .. } => "in userspace, at the beginning".to_owned(),
-        Site::End { .. } => "in userspace, at the end".to_owned(),
-        Site::Interval { nanos, .. } => format!("in userspace, every {} ms", *nanos as f64 / 1e6),
-        Site::Tracepoint { category, name, .. } => format!("at the tracepoint {category}:{name}"),
-        Site::RawSyscalls { exit, .. } => {
-            format!("at the raw tracepoint {}, which is cheaper than the plain one", raw(*exit))
-        }
-        Site::SyscallSet { exit, members } => {
-            format!("at the raw tracepoint {}, for {} system call tracepoints", raw(*exit), members.len())
-        }
-    }
 }

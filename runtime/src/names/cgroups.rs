@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use scope_dsl::resolve::matches;
+use scope_dsl::probes::matches;
 
 /// What bpftrace calls the hierarchy of version 2, wherever it is mounted.
 const HIERARCHY: &str = "unified";

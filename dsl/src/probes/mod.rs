@@ -1,0 +1,233 @@
+//! Attach points to the places where a clause really runs: names looked up, wildcards expanded, the cheapest equal way
+//! chosen. Each kind of probe is a [`Provider`] with a module of its own.
+
+mod interval;
+mod pattern;
+pub mod perf;
+mod site;
+mod tracepoint;
+
+use std::collections::HashMap;
+
+pub use pattern::{is_pattern, matches};
+pub use site::{Member, Site};
+
+use crate::ast::{self, Name};
+use crate::config::MissingProbes;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::facts::KernelFacts;
+use crate::fields::Field;
+use crate::uses::Uses;
+
+/// A kind of probe.
+pub struct Provider {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is called besides, the short form first; case does not matter in any of them.
+    pub others: &'static [&'static str],
+    /// How its probes are written.
+    pub form: &'static str,
+    /// Turns an attach point into sites.
+    resolve: fn(&mut Resolver<'_>, &Point<'_>, &mut Draft),
+}
+
+const fn provider(
+    name: &'static str,
+    others: &'static [&'static str],
+    form: &'static str,
+    resolve: fn(&mut Resolver<'_>, &Point<'_>, &mut Draft),
+) -> Provider {
+    Provider { name, others, form, resolve }
+}
+
+/// All providers.
+pub const PROVIDERS: [Provider; 8] = [
+    provider("tracepoint", &["t"], "tracepoint:CATEGORY:NAME", tracepoint::resolve),
+    provider("profile", &["p"], "profile:hz:RATE", perf::profile),
+    provider("interval", &["i"], "interval:UNIT:COUNT", interval::interval),
+    provider("software", &["s"], "software:EVENT:COUNT", perf::software),
+    provider("hardware", &["h"], "hardware:EVENT:COUNT", perf::hardware),
+    provider("BEGIN", &[], "BEGIN", interval::begin),
+    provider("END", &[], "END", interval::end),
+    provider("self", &[], "self:signal:NAME", interval::signal),
+];
+
+impl Provider {
+    /// Finds a provider by one of its names.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Provider> {
+        let called = |provider: &&Provider| {
+            std::iter::once(&provider.name).chain(provider.others).any(|known| known.eq_ignore_ascii_case(name))
+        };
+        PROVIDERS.iter().find(called)
+    }
+}
+
+/// All clauses resolved, and the probes that they name.
+#[derive(Debug, Default)]
+pub struct Probes {
+    /// For each clause, in source order, its sites, each with a plan of its own.
+    pub clauses: Vec<Vec<Site>>,
+    /// The names of the probes; a probe's number is its index.
+    pub names: Vec<String>,
+}
+
+impl Probes {
+    /// Whether a clause names a field that is an enum of the kernel.
+    #[must_use]
+    pub fn has_enums(&self, script: &ast::Script) -> bool {
+        script.clauses.iter().zip(&self.clauses).any(|(clause, sites)| {
+            let uses = Uses::of(clause);
+            let used = |field: &Field| uses.whole || uses.fields.contains(&field.name);
+            sites.iter().any(|site| match site {
+                Site::Tracepoint { fields, .. } => {
+                    fields.iter().any(|field| field.declaration.starts_with("enum ") && used(field))
+                }
+                _ => false,
+            })
+        })
+    }
+}
+
+/// How sites are chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// Take a cheaper way that means the same.
+    pub rewrite: bool,
+    /// What is done about a probe that does not exist.
+    pub missing: MissingProbes,
+    /// Probes at most.
+    pub most: usize,
+}
+
+/// Resolves the attach points of all clauses.
+pub fn resolve(script: &ast::Script, facts: &dyn KernelFacts, choice: Choice, errors: &mut Diagnostics) -> Probes {
+    let mut resolver = Resolver { facts, choice, errors, names: Vec::new(), numbers: HashMap::new() };
+    let clauses = script.clauses.iter().map(|clause| resolver.clause(clause)).collect::<Vec<_>>();
+    let names = resolver.names;
+    if names.len() > choice.most {
+        let title = format!("the script names {} probes; the limit is {}", names.len(), choice.most);
+        let span = script.clauses.last().map_or_else(Default::default, |clause| clause.points[0].span);
+        let help = format!("`config = {{ max_probes = {} }}` allows so many", names.len());
+        errors.push(Diagnostic::error("E0405", span, title, "").help(help));
+    }
+    Probes { clauses, names }
+}
+
+/// An attach point as it is written.
+struct Point<'a> {
+    /// All of it, and where it stands.
+    written: &'a Name,
+    /// The provider's full name.
+    provider: &'static str,
+    /// The parts behind the provider.
+    rest: Vec<&'a str>,
+}
+
+impl Point<'_> {
+    /// The name of the probe, with the provider's full name.
+    fn full(&self) -> String {
+        format!("{}:{}", self.provider, self.rest.join(":"))
+    }
+}
+
+/// A clause whose attach points are being resolved.
+struct Draft {
+    uses: Uses,
+    sites: Vec<Site>,
+    /// Tracepoints, which are turned into sites together.
+    tracepoints: Vec<tracepoint::Found>,
+}
+
+struct Resolver<'a> {
+    facts: &'a dyn KernelFacts,
+    choice: Choice,
+    errors: &'a mut Diagnostics,
+    names: Vec<String>,
+    numbers: HashMap<String, usize>,
+}
+
+impl Resolver<'_> {
+    fn clause(&mut self, clause: &ast::Clause) -> Vec<Site> {
+        let mut draft = Draft { uses: Uses::of(clause), sites: Vec::new(), tracepoints: Vec::new() };
+        for written in &clause.points {
+            let mut parts = written.text.split(':');
+            let first = parts.next().unwrap_or_default();
+            let rest = parts.collect::<Vec<_>>();
+            match Provider::named(first) {
+                Some(provider) => {
+                    (provider.resolve)(self, &Point { written, provider: provider.name, rest }, &mut draft);
+                }
+                None if rest.is_empty() => self.bare_tracepoint(written, first, &mut draft),
+                None => self.unknown_provider(written, first),
+            }
+        }
+        self.gather_tracepoints(&mut draft);
+        draft.sites
+    }
+
+    /// The number of a probe.
+    fn number(&mut self, name: String) -> usize {
+        let next = self.names.len();
+        *self.numbers.entry(name.clone()).or_insert_with(|| {
+            self.names.push(name);
+            next
+        })
+    }
+
+    /// Whether nothing stands behind the provider, where nothing may.
+    fn alone(&mut self, point: &Point<'_>) -> bool {
+        if !point.rest.is_empty() {
+            self.malformed(point, &format!("expected `{}` alone", point.provider), "it takes nothing behind it");
+        }
+        point.rest.is_empty()
+    }
+
+    /// Says that an attach point has not the form that its provider takes.
+    fn malformed(&mut self, point: &Point<'_>, expected: &str, help: &str) {
+        let title = format!("`{}` is no {} probe", point.written.text, point.provider);
+        self.errors.push(Diagnostic::error("E0202", point.written.span, title, expected).help(help));
+    }
+
+    /// Says that there is no such probe, and which are there.
+    fn unknown<'n>(
+        &mut self,
+        point: &Point<'_>,
+        label: &str,
+        name: &str,
+        known: impl IntoIterator<Item = &'n str>,
+        list: &str,
+    ) {
+        let title = format!("unknown probe `{}`", point.written.text);
+        let error = Diagnostic::error("E0201", point.written.span, title, label).suggest(name, known);
+        self.missing(error.help(format!("there are {list}")));
+    }
+
+    /// Says that a pattern stands for nothing.
+    fn no_match(&mut self, point: &Point<'_>) {
+        let title = format!("no {} matches `{}`", point.provider, point.written.text);
+        let error = Diagnostic::error("E0204", point.written.span, title, "");
+        self.missing(error.help("`scope -l 'PATTERN'` lists the probes of this machine"));
+    }
+
+    /// Says that a probe is missing, if that is to be said.
+    fn missing(&mut self, error: Diagnostic) {
+        match self.choice.missing {
+            MissingProbes::Error => self.errors.push(error),
+            MissingProbes::Warn => {
+                self.errors.push(Diagnostic { severity: Severity::Warning, code: "W0005", ..error });
+            }
+            MissingProbes::Ignore => {}
+        }
+    }
+
+    fn unknown_provider(&mut self, point: &Name, provider: &str) {
+        let title = format!("unknown probe `{}`", point.text);
+        let names =
+            PROVIDERS.iter().flat_map(|provider| std::iter::once(&provider.name).chain(provider.others)).copied();
+        let forms = PROVIDERS.iter().map(|provider| format!("`{}`", provider.form)).collect::<Vec<_>>().join(", ");
+        let error = Diagnostic::error("E0201", point.span, title, format!("no provider is called `{provider}`"));
+        self.errors
+            .push(error.suggest(provider, names).help(format!("probes are {forms}, or a tracepoint's bare name")));
+    }
+}

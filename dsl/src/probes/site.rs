@@ -1,0 +1,108 @@
+//! The places where a clause really runs.
+
+use std::rc::Rc;
+
+use super::perf::Event;
+use crate::fields::Field;
+
+/// Where one plan runs.
+#[derive(Clone, Debug)]
+pub enum Site {
+    /// Once, before anything is attached; in userspace.
+    Begin {
+        /// The number of the probe.
+        probe: usize,
+    },
+    /// Once, after all is detached; in userspace.
+    End {
+        /// The number of the probe.
+        probe: usize,
+    },
+    /// Again and again; in userspace.
+    Interval {
+        /// The number of the probe.
+        probe: usize,
+        /// The period in nanoseconds.
+        nanos: u64,
+    },
+    /// When a signal comes to scope itself; in userspace.
+    Signal {
+        /// The number of the probe.
+        probe: usize,
+        /// The number of the signal.
+        signal: u32,
+    },
+    /// At a tracepoint, with its record as context.
+    Tracepoint {
+        /// The number of the probe.
+        probe: usize,
+        /// The subsystem.
+        category: String,
+        /// The event.
+        name: String,
+        /// Its fields; empty if the clause uses none.
+        fields: Rc<Vec<Field>>,
+        /// Whether other tracepoints of the clause may share its program, which asks the kernel for the probe's number.
+        shared: bool,
+    },
+    /// At `raw_syscalls:sys_enter` or `sys_exit`, as a raw tracepoint: the same events, cheaper.
+    RawSyscalls {
+        /// The number of the probe.
+        probe: usize,
+        /// Whether it is `sys_exit`.
+        exit: bool,
+    },
+    /// At many `syscalls:sys_enter_*` or `sys_exit_*` tracepoints, as one raw tracepoint that looks the number up.
+    SyscallSet {
+        /// Whether they are exits.
+        exit: bool,
+        /// The members.
+        members: Rc<Vec<Member>>,
+    },
+    /// At samples of a perf event, on every CPU; the context begins with the registers.
+    Perf {
+        /// The number of the probe.
+        probe: usize,
+        /// The event, and how often it is sampled.
+        event: Event,
+    },
+}
+
+/// One system call tracepoint of a set.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The number of the system call.
+    pub number: u32,
+    /// The number of the probe.
+    pub probe: usize,
+    /// Its fields; empty if the clause uses none.
+    pub fields: Vec<Field>,
+}
+
+impl Site {
+    /// Whether the clause runs in userspace.
+    #[must_use]
+    pub fn in_userspace(&self) -> bool {
+        matches!(self, Site::Begin { .. } | Site::End { .. } | Site::Interval { .. } | Site::Signal { .. })
+    }
+
+    /// The number of the probe; of a set's first.
+    #[must_use]
+    pub fn probe(&self) -> usize {
+        match self {
+            Site::Begin { probe } | Site::End { probe } => *probe,
+            Site::Interval { probe, .. } | Site::Signal { probe, .. } | Site::Perf { probe, .. } => *probe,
+            Site::Tracepoint { probe, .. } | Site::RawSyscalls { probe, .. } => *probe,
+            Site::SyscallSet { members, .. } => members.first().map_or(0, |member| member.probe),
+        }
+    }
+
+    /// How many probes it stands for, as people count them.
+    #[must_use]
+    pub fn probes(&self) -> usize {
+        match self {
+            Site::SyscallSet { members, .. } => members.len(),
+            _ => 1,
+        }
+    }
+}

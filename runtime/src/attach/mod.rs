@@ -1,0 +1,76 @@
+//! Loaded programs to their sites: each kind of site is attached in its own way.
+
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use scope_dsl::probes::Site;
+use scope_dsl::probes::perf::{Event, Rate};
+
+use crate::kernel::bpf::{self, PerfLink};
+use crate::kernel::perf;
+use crate::kernel::tracefs::Tracefs;
+
+/// What keeps a program attached to a site; dropping it detaches.
+#[derive(Debug)]
+pub enum Link {
+    /// To perf events.
+    Perf(Vec<PerfLink>),
+    /// To a raw tracepoint.
+    RawTracepoint(OwnedFd),
+}
+
+/// Attaches a program to a site.
+///
+/// # Errors
+/// What the kernel says where it refuses.
+pub fn attach(program: BorrowedFd<'_>, site: &Site, tracefs: Option<&Tracefs>) -> io::Result<Link> {
+    match site {
+        Site::RawSyscalls { exit, .. } | Site::SyscallSet { exit, .. } => {
+            bpf::attach_raw_tracepoint(program, raw_syscalls(*exit)).map(Link::RawTracepoint)
+        }
+        Site::Tracepoint { category, name, probe, .. } => {
+            let id = tracefs.and_then(|tracefs| tracefs.id(category, name));
+            let event = perf::tracepoint(id.ok_or_else(|| io::Error::other("tracefs does not tell its id"))?)?;
+            Ok(Link::Perf(vec![bpf::attach_perf_event(program, event, *probe as u64)?]))
+        }
+        Site::Perf { probe, event } => {
+            let cpus = aya::util::online_cpus().map_err(|(_, error)| error)?;
+            let attached = cpus.into_iter().map(|cpu| {
+                let opened = perf::sampled(*event, cpu)?;
+                bpf::attach_perf_event(program, opened, *probe as u64)
+            });
+            attached.collect::<io::Result<Vec<_>>>().map(Link::Perf)
+        }
+        Site::Begin { .. } | Site::End { .. } | Site::Interval { .. } | Site::Signal { .. } => {
+            unreachable!("userspace clauses are not attached")
+        }
+    }
+}
+
+fn raw_syscalls(exit: bool) -> &'static str {
+    if exit { "sys_exit" } else { "sys_enter" }
+}
+
+/// How a clause is attached, in words.
+#[must_use]
+pub fn way(site: &Site) -> String {
+    match site {
+        Site::Begin { .. } => "in userspace, at the beginning".to_owned(),
+        Site::End { .. } => "in userspace, at the end".to_owned(),
+        Site::Interval { nanos, .. } => format!("in userspace, every {} ms", *nanos as f64 / 1e6),
+        Site::Signal { .. } => "in userspace, when the signal comes".to_owned(),
+        Site::Tracepoint { category, name, .. } => format!("at the tracepoint {category}:{name}"),
+        Site::RawSyscalls { exit, .. } => {
+            format!("at the raw tracepoint {}, which is cheaper than the plain one", raw_syscalls(*exit))
+        }
+        Site::SyscallSet { exit, members } => {
+            format!("at the raw tracepoint {}, for {} system call tracepoints", raw_syscalls(*exit), members.len())
+        }
+        Site::Perf { event: Event { rate: Rate::Hertz(rate), .. }, .. } => {
+            format!("at a perf event of each CPU, {rate} times a second")
+        }
+        Site::Perf { event: Event { rate: Rate::Period(period), .. }, .. } => {
+            format!("at a perf event of each CPU, each time it has counted {period}")
+        }
+    }
+}

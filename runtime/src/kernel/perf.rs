@@ -1,0 +1,58 @@
+//! Perf events (`perf_event_open(2)`): what programs at tracepoints, probes and samples are attached to.
+
+use std::io;
+use std::mem::zeroed;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use aya_obj::generated::{perf_event_attr, perf_type_id};
+use scope_dsl::probes::perf::{Event, Rate};
+
+/// Opens the perf event of the tracepoint with this id (tracefs, `events/CATEGORY/NAME/id`).
+///
+/// Programs on it run on every CPU, whichever CPU the event names: the kernel keeps them in a list of the tracepoint
+/// (`perf_event_attach_bpf_prog`, `kernel/trace/bpf_trace.c`).
+///
+/// # Errors
+/// As `perf_event_open(2)`.
+pub fn tracepoint(id: u64) -> io::Result<OwnedFd> {
+    let mut attr = attr(perf_type_id::PERF_TYPE_TRACEPOINT as u32, id);
+    // As libbpf and aya set it; nothing is sampled without a buffer.
+    attr.__bindgen_anon_1.sample_period = 1;
+    open(&attr, -1, 0)
+}
+
+/// Opens a perf event that is sampled on one CPU.
+///
+/// # Errors
+/// As `perf_event_open(2)`: `ENOENT` if the machine can't count such events.
+pub fn sampled(event: Event, cpu: u32) -> io::Result<OwnedFd> {
+    let mut attr = attr(event.kind, event.config);
+    match event.rate {
+        Rate::Period(period) => attr.__bindgen_anon_1.sample_period = period,
+        Rate::Hertz(frequency) => {
+            attr.__bindgen_anon_1.sample_freq = frequency;
+            attr.set_freq(1);
+        }
+    }
+    open(&attr, -1, cpu as i32)
+}
+
+fn attr(kind: u32, config: u64) -> perf_event_attr {
+    // SAFETY: a struct of plain numbers.
+    let zeroed = unsafe { zeroed::<perf_event_attr>() };
+    perf_event_attr { type_: kind, size: size_of::<perf_event_attr>() as u32, config, ..zeroed }
+}
+
+/// Opens an event of a process on a CPU; -1 stands for any.
+fn open(attr: &perf_event_attr, pid: libc::pid_t, cpu: libc::c_int) -> io::Result<OwnedFd> {
+    const PERF_FLAG_FD_CLOEXEC: u64 = 8;
+    // SAFETY: the attribute has the size that it says.
+    let fd = unsafe {
+        libc::syscall(libc::SYS_perf_event_open, std::ptr::from_ref(attr), pid, cpu, -1, PERF_FLAG_FD_CLOEXEC)
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just given the descriptor to us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
