@@ -24,6 +24,7 @@ pub enum Builtin {
     Probe,
     ProbeType,
     Rand,
+    Retval,
     Task,
     Tid,
     Uid,
@@ -45,7 +46,7 @@ const fn row(name: &'static str, builtin: Builtin, summary: &'static str) -> Row
 }
 
 /// All builtins, by name. `args`, `kstack` and `ustack` take more than a row can say and stand in the checker.
-pub const TABLE: [Row; 20] = [
+pub const TABLE: [Row; 21] = [
     row("cgroup", Builtin::Cgroup, "the id of the task's cgroup (version 2)"),
     row("comm", Builtin::Comm, "the name of the current task, 15 bytes at most"),
     row("cpid", Builtin::Cpid, "the process id of the command started by -c or --"),
@@ -63,13 +64,15 @@ pub const TABLE: [Row; 20] = [
     row("probe", Builtin::Probe, "the full name of the probe that fired"),
     row("probetype", Builtin::ProbeType, "the kind of the probe, as `tracepoint`"),
     row("rand", Builtin::Rand, "a random number of 32 bits"),
+    row("retval", Builtin::Retval, "what the function returned, at kretprobe, uretprobe and fexit"),
     row("tid", Builtin::Tid, "the thread id"),
     row("uid", Builtin::Uid, "the user id"),
     row("username", Builtin::Username, "the name of the user"),
 ];
 
 /// The builtins that stand beside the table.
-pub const OTHERS: [(&str, &str); 3] = [
+pub const OTHERS: [(&str, &str); 4] = [
+    ("arg0", "the first argument, a number; `arg1`, `arg2`, ... are the others"),
     ("args", "the arguments of the probe: `args.name`, or all of them by `print(args)`"),
     ("kstack", "the stack of the kernel; `kstack(mode, depth)` chooses how it is shown and how deep it goes"),
     ("ustack", "the stack of the process; `ustack(mode, depth)` chooses how it is shown and how deep it goes"),

@@ -530,6 +530,15 @@ pub enum Access {
     DataLocation(u32),
     /// The address of a part of the record.
     Address(u32),
+    /// A word of the context, cut to a number of fewer bytes.
+    Word {
+        /// Bytes from its beginning.
+        offset: u32,
+        /// Bytes.
+        size: u32,
+        /// Whether it has a sign.
+        signed: bool,
+    },
     /// The system call's number, at a raw tracepoint.
     SyscallNumber,
     /// The system call's result, at a raw tracepoint.

@@ -49,6 +49,7 @@ pub enum Function {
     Pton,
     Quantile,
     Quantiles,
+    Reg,
     Signal,
     SignalName,
     SignalThread,
@@ -240,6 +241,8 @@ table! {
         "sys_exit { @ = hist(args.ret, 5); } END { printf(\"%d\\n\", quantile(@, 99)); }"
     "quantiles" Quantiles Aggregation 1..1 "@m = quantiles(n)" "how n is spread: its 50th, 90th and 99th percentile and its maximum"
         "tracepoint:syscalls:sys_enter_read { @ = quantiles(args.count); }"
+    "reg" Reg Value 1..1 "reg(\"ip\")" "a register of the CPU, where the probe is given them"
+        "profile:hz:99 { @[reg(\"ip\")] = count(); }"
     "signal" Signal Action 1..1 "signal(number or \"NAME\")" "sends a signal to the current process; needs --unsafe"
         "sys_enter /pid == 4194304/ { signal(\"SIGSTOP\"); }"
     "signal_name" SignalName Value 1..1 "signal_name(n)" "the name of a signal"

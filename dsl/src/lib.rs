@@ -24,6 +24,7 @@ mod parse;
 pub mod printf;
 pub mod probes;
 pub mod program;
+pub mod registers;
 pub mod source;
 pub mod types;
 mod uses;
@@ -121,7 +122,7 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
     let choice = probes::Choice { rewrite: options.rewrite, missing: config.missing_probes, most: config.max_probes };
     let probes = probes::resolve(&script, facts, choice, &mut found);
     // To look the kernel's types up takes milliseconds, which a script that can't use them does not pay.
-    let needs_types = uses::needs_types(&script) || probes.has_enums(&script);
+    let needs_types = uses::needs_types(&script) || probes.need_types(&script);
     let types = ctypes::Types::new(needs_types.then(|| facts.btf()).flatten());
     if let Err(errors) = types.declare(&script.types) {
         errors.into_iter().for_each(|error| found.push(error));

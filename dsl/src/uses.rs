@@ -132,6 +132,7 @@ pub fn needs_types(script: &Script) -> bool {
             ExprKind::Member(object, _) => !matches!(&object.kind, ExprKind::Ident(name) if name == "args"),
             ExprKind::Ident(name) => {
                 Builtin::named(name).is_none()
+                    && crate::check::argument_number(name).is_none()
                     && !matches!(name.as_str(), "args" | "kstack" | "ustack" | "true" | "false")
             }
             ExprKind::Call(name, _) => Row::named(&name.text).is_some_and(|row| row.function.reads_a_task()),

@@ -21,6 +21,9 @@ impl Checker<'_> {
             "true" | "false" => return Some(int((name == "true").into(), Type::Bool, span)),
             _ => {}
         }
+        if let Some(number) = super::words::argument_number(name) {
+            return self.numbered_argument(number, span);
+        }
         if let Some(builtin) = Builtin::named(name) {
             return self.builtin(builtin, span);
         }
@@ -57,6 +60,7 @@ impl Checker<'_> {
                 return None;
             }
             (Builtin::Probe, Site::SyscallSet { .. } | Site::Tracepoint { shared: true, .. }) => {}
+            (Builtin::Retval, _) => return self.returned(span),
             (Builtin::Probe, site) => {
                 let probe = site.probe();
                 return Some(int(probe as u64, Type::Named(crate::types::Named::Probe), span));

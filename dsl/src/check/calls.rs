@@ -95,6 +95,7 @@ impl Checker<'_> {
             Function::HasKey => self.has_key(arguments, span),
             Function::Find => self.find(arguments, span),
             Function::Len => self.len(&arguments[0], span),
+            Function::Reg => self.register(&arguments[0], span),
             Function::Quantile => self.quantile(arguments, span),
             Function::Getopt => self.getopt(arguments, span),
             Function::IsA => self.is_a(row.name, &arguments[0], span),
@@ -279,11 +280,17 @@ impl Checker<'_> {
     /// kernel may have made a jump of that call, and then it has no frame.
     fn own_function(&self) -> u32 {
         let name = match self.site() {
-            Site::RawSyscalls { exit: false, .. } | Site::SyscallSet { exit: false, .. } => "__bpf_trace_sys_enter",
-            Site::RawSyscalls { exit: true, .. } | Site::SyscallSet { exit: true, .. } => "__bpf_trace_sys_exit",
+            Site::RawSyscalls { exit, .. } | Site::SyscallSet { exit, .. } => {
+                if *exit {
+                    "sys_exit"
+                } else {
+                    "sys_enter"
+                }
+            }
+            Site::RawTracepoint { name, .. } => name,
             _ => return 0,
         };
-        self.given.facts.kernel_address(name).map_or(0, |address| address as u32)
+        self.given.facts.kernel_address(&format!("__bpf_trace_{name}")).map_or(0, |address| address as u32)
     }
 
     /// `kstack(mode, depth)`.
@@ -406,7 +413,7 @@ impl Checker<'_> {
 }
 
 /// Functions of bpftrace that are not there: why, and a way round.
-const REFUSED: [(&str, &str, &str); 10] = [
+const REFUSED: [(&str, &str, &str); 9] = [
     (
         "comm",
         "the name of another task is not looked up",
@@ -421,7 +428,6 @@ const REFUSED: [(&str, &str, &str); 10] = [
     ("skboutput", "packets are not captured", "`tcpdump -w` writes them; `buf(...)` with `printf(\"%r\")` shows bytes"),
     ("override", "it needs a kprobe with error injection", "probes of that kind come with a later version"),
     ("unwatch", "there are no watchpoints yet", "probes of that kind come with a later version"),
-    ("reg", "registers belong to probes that are not there yet", "`args` holds what a tracepoint gives"),
     ("uaddr", "it needs probes on user code", "`usym(address)` shows a symbol"),
     (
         "path",

@@ -8,6 +8,7 @@ use crate::ast::{self, Name, TypeRef};
 use crate::checked::{Expr, ExprKind, Field, Limit, Peek};
 use crate::ctypes::{CType, Member, TypeId};
 use crate::diagnostic::Diagnostic;
+use crate::probes::Site;
 use crate::source::Span;
 use crate::types::{self, Enum, Layout, Memory, Part, Space, Type};
 
@@ -75,7 +76,8 @@ impl Checker<'_> {
     /// Whose memory an address points into, if nothing else says so.
     pub(super) fn default_space(&self) -> Space {
         match self.site() {
-            crate::probes::Site::Tracepoint { category, .. } if category != "syscalls" => Space::Kernel,
+            Site::Tracepoint { category, .. } if category != "syscalls" => Space::Kernel,
+            Site::RawTracepoint { .. } => Space::Kernel,
             _ => Space::User,
         }
     }

@@ -19,6 +19,7 @@ mod probe_args;
 mod statement;
 mod texts;
 mod variables;
+mod words;
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -38,6 +39,7 @@ pub(crate) use arguments::counted;
 pub use arguments::is_apart;
 use maps::Maps;
 use variables::Scopes;
+pub(crate) use words::argument_number;
 
 /// What the checker must know of the run.
 #[derive(Clone, Debug, Default)]

@@ -41,6 +41,7 @@ impl Checker<'_> {
                 };
                 self.set_field(first, exit, span)
             }
+            site if site.is_typed() => self.typed_argument(member, span),
             _ => {
                 let error = Diagnostic::error(
                     "E0323",
@@ -64,6 +65,10 @@ impl Checker<'_> {
             }
             Site::RawSyscalls { exit: true, .. } => vec!["id".to_owned(), "ret".to_owned()],
             Site::RawSyscalls { .. } => vec!["id".to_owned(), "args".to_owned()],
+            site if site.is_typed() => {
+                let known = self.signature().map(|signature| signature.parameters).unwrap_or_default();
+                known.into_iter().map(|(name, _)| name).collect()
+            }
             _ => {
                 let error = Diagnostic::error(
                     "E0321",
@@ -244,7 +249,7 @@ impl Checker<'_> {
         self.no_such_field(member, &names)
     }
 
-    fn no_such_field(&mut self, member: &Name, names: &[&str]) -> Option<Expr> {
+    pub(super) fn no_such_field(&mut self, member: &Name, names: &[&str]) -> Option<Expr> {
         let title = format!("unknown argument `{}`", member.text);
         let label = format!("{} has no such argument", self.probe_name());
         let error = Diagnostic::error("E0329", member.span, title, label).suggest(&member.text, names.iter().copied());
@@ -263,7 +268,7 @@ impl Checker<'_> {
             Site::RawSyscalls { exit, .. } => {
                 format!("`raw_syscalls:{}`", if *exit { "sys_exit" } else { "sys_enter" })
             }
-            _ => "the probe".to_owned(),
+            site => format!("`{}`", self.given.probes.names[site.probe()]),
         }
     }
 }

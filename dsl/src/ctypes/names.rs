@@ -45,8 +45,23 @@ impl Types {
     #[must_use]
     pub fn function(&self, name: &str) -> Option<Signature> {
         let TypeId(id) = self.named(Named::Function, name)?;
+        match self.btf.as_ref()?.entry(id)? {
+            Entry::Function(prototype) => self.prototype(prototype),
+            _ => None,
+        }
+    }
+
+    /// Finds the arguments of a raw tracepoint: those of the function that calls what is attached to it (`__DO_TRACE_CALL`,
+    /// `include/linux/tracepoint.h`), but the first, which is the kernel's own.
+    #[must_use]
+    pub fn raw_tracepoint(&self, name: &str) -> Option<Signature> {
+        let mut signature = self.function(&format!("__traceiter_{name}"))?;
+        signature.parameters.drain(..1.min(signature.parameters.len()));
+        Some(signature)
+    }
+
+    fn prototype(&self, prototype: u32) -> Option<Signature> {
         let btf = self.btf.as_ref()?;
-        let Entry::Function(prototype) = btf.entry(id)? else { return None };
         let Entry::Prototype(returns) = btf.entry(prototype)? else { return None };
         let parameters = btf.parameters(prototype).map(|(name, ty)| (name.to_owned(), TypeId(ty)));
         let mut parameters = parameters.collect::<Vec<_>>();

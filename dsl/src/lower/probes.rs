@@ -6,15 +6,10 @@ use scope_common::plan::{Builtin, Code, MAX_CONTEXT, Op, Space};
 use crate::checked::Access;
 use crate::fields::{Field, Shape};
 use crate::probes::{Member, Site};
+use crate::registers::{SYSCALL_ARGUMENTS, SYSCALL_NUMBER};
 
 use super::Lowerer;
 use super::builder::{Label, Operand};
-
-/// Where the arguments of a system call lie in `struct pt_regs` of x86-64: di, si, dx, r10, r8, r9
-/// (`arch/x86/include/asm/ptrace.h`, `syscall_get_arguments` in `asm/syscall.h`).
-const ARGUMENTS: [u32; 6] = [112, 104, 96, 56, 72, 64];
-/// Where the number of the system call lies there: orig_ax.
-const NUMBER: u32 = 120;
 
 /// A raw tracepoint's context: words, the tracepoint's own arguments.
 const FIRST: u32 = 0;
@@ -71,7 +66,7 @@ impl Lowerer<'_> {
     /// program's and that of `bpf_trace_run*` (`kernel/trace/bpf_trace.c`).
     pub(super) fn own_frames(&self) -> u8 {
         match self.site {
-            Site::RawSyscalls { .. } | Site::SyscallSet { .. } => 2,
+            Site::RawSyscalls { .. } | Site::SyscallSet { .. } | Site::RawTracepoint { .. } => 2,
             _ => 0,
         }
     }
@@ -96,15 +91,26 @@ impl Lowerer<'_> {
         let exit = matches!(self.site, Site::RawSyscalls { exit: true, .. } | Site::SyscallSet { exit: true, .. });
         match *access {
             Access::Number { offset, size, signed } => self.record_number(offset, size, signed, dst),
+            Access::Word { offset, size, signed } => {
+                self.context(dst, offset, 8);
+                self.cut(dst, size, signed);
+            }
             Access::SyscallNumber if !exit => self.context(dst, SECOND, 8),
             Access::SyscallNumber => {
                 self.context(dst, FIRST, 8);
-                self.builder.op(Code::Peek, dst, dst, 8, NUMBER, Space::Kernel as u64);
+                self.builder.op(Code::Peek, dst, dst, 8, SYSCALL_NUMBER, Space::Kernel as u64);
             }
             Access::SyscallResult => self.context(dst, SECOND, 8),
             Access::SyscallArgument { index, size, signed } => {
                 self.context(dst, FIRST, 8);
-                self.builder.op(Code::Peek, dst, dst, size as u8, ARGUMENTS[index as usize], Space::Kernel as u64);
+                self.builder.op(
+                    Code::Peek,
+                    dst,
+                    dst,
+                    size as u8,
+                    SYSCALL_ARGUMENTS[index as usize],
+                    Space::Kernel as u64,
+                );
                 self.extend(dst, size, signed);
             }
             Access::Address(offset) => {
@@ -168,6 +174,15 @@ impl Lowerer<'_> {
                 self.builder.op(Code::Peek, dst, dst, size as u8, 0, Space::Kernel as u64);
                 self.extend(dst, size, signed);
             }
+        }
+    }
+
+    /// Cuts a word, of which only so many bytes mean anything.
+    fn cut(&mut self, dst: u8, size: u32, signed: bool) {
+        if size < 8 && signed {
+            self.extend(dst, size, true);
+        } else if size < 8 {
+            self.builder.alu(Alu::And, dst, dst, Operand::Imm((1 << (size * 8)) - 1));
         }
     }
 

@@ -4,13 +4,14 @@
 mod interval;
 mod pattern;
 pub mod perf;
+mod rawtracepoint;
 mod site;
 mod tracepoint;
 
 use std::collections::HashMap;
 
 pub use pattern::{is_pattern, matches};
-pub use site::{Member, Site};
+pub use site::{Given, Member, Site};
 
 use crate::ast::{self, Name};
 use crate::config::MissingProbes;
@@ -41,8 +42,9 @@ const fn provider(
 }
 
 /// All providers.
-pub const PROVIDERS: [Provider; 8] = [
+pub const PROVIDERS: [Provider; 9] = [
     provider("tracepoint", &["t"], "tracepoint:CATEGORY:NAME", tracepoint::resolve),
+    provider("rawtracepoint", &["rt", "raw_tracepoint", "tp_btf"], "rawtracepoint:NAME", rawtracepoint::resolve),
     provider("profile", &["p"], "profile:hz:RATE", perf::profile),
     provider("interval", &["i"], "interval:UNIT:COUNT", interval::interval),
     provider("software", &["s"], "software:EVENT:COUNT", perf::software),
@@ -73,9 +75,9 @@ pub struct Probes {
 }
 
 impl Probes {
-    /// Whether a clause names a field that is an enum of the kernel.
+    /// Whether a clause names arguments whose types only the kernel's type information tells.
     #[must_use]
-    pub fn has_enums(&self, script: &ast::Script) -> bool {
+    pub fn need_types(&self, script: &ast::Script) -> bool {
         script.clauses.iter().zip(&self.clauses).any(|(clause, sites)| {
             let uses = Uses::of(clause);
             let used = |field: &Field| uses.whole || uses.fields.contains(&field.name);
@@ -83,7 +85,7 @@ impl Probes {
                 Site::Tracepoint { fields, .. } => {
                     fields.iter().any(|field| field.declaration.starts_with("enum ") && used(field))
                 }
-                _ => false,
+                site => uses.args && site.is_typed(),
             })
         })
     }

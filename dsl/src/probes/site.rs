@@ -59,6 +59,13 @@ pub enum Site {
         /// The members.
         members: Rc<Vec<Member>>,
     },
+    /// At a raw tracepoint, with the words that it is given as context.
+    RawTracepoint {
+        /// The number of the probe.
+        probe: usize,
+        /// The tracepoint.
+        name: String,
+    },
     /// At samples of a perf event, on every CPU; the context begins with the registers.
     Perf {
         /// The number of the probe.
@@ -79,7 +86,36 @@ pub struct Member {
     pub fields: Vec<Field>,
 }
 
+/// What a site's program is given, beside a tracepoint's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// Arguments, each in a word.
+    Words,
+    /// The registers, at a function's first instruction or somewhere else.
+    Registers,
+    /// The registers, where a function has just returned.
+    Returned,
+    /// Something else, or nothing.
+    Other,
+}
+
 impl Site {
+    /// What its program is given.
+    #[must_use]
+    pub fn given(&self) -> Given {
+        match self {
+            Site::RawTracepoint { .. } => Given::Words,
+            Site::Perf { .. } => Given::Registers,
+            _ => Given::Other,
+        }
+    }
+
+    /// Whether its arguments have names that the kernel's type information tells.
+    #[must_use]
+    pub fn is_typed(&self) -> bool {
+        matches!(self, Site::RawTracepoint { .. })
+    }
+
     /// Whether the clause runs in userspace.
     #[must_use]
     pub fn in_userspace(&self) -> bool {
@@ -92,7 +128,9 @@ impl Site {
         match self {
             Site::Begin { probe } | Site::End { probe } => *probe,
             Site::Interval { probe, .. } | Site::Signal { probe, .. } | Site::Perf { probe, .. } => *probe,
-            Site::Tracepoint { probe, .. } | Site::RawSyscalls { probe, .. } => *probe,
+            Site::Tracepoint { probe, .. } | Site::RawSyscalls { probe, .. } | Site::RawTracepoint { probe, .. } => {
+                *probe
+            }
             Site::SyscallSet { members, .. } => members.first().map_or(0, |member| member.probe),
         }
     }

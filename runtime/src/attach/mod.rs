@@ -28,6 +28,7 @@ pub fn attach(program: BorrowedFd<'_>, site: &Site, tracefs: Option<&Tracefs>) -
         Site::RawSyscalls { exit, .. } | Site::SyscallSet { exit, .. } => {
             bpf::attach_raw_tracepoint(program, raw_syscalls(*exit)).map(Link::RawTracepoint)
         }
+        Site::RawTracepoint { name, .. } => bpf::attach_raw_tracepoint(program, name).map(Link::RawTracepoint),
         Site::Tracepoint { category, name, probe, .. } => {
             let id = tracefs.and_then(|tracefs| tracefs.id(category, name));
             let event = perf::tracepoint(id.ok_or_else(|| io::Error::other("tracefs does not tell its id"))?)?;
@@ -66,6 +67,7 @@ pub fn way(site: &Site) -> String {
         Site::SyscallSet { exit, members } => {
             format!("at the raw tracepoint {}, for {} system call tracepoints", raw_syscalls(*exit), members.len())
         }
+        Site::RawTracepoint { name, .. } => format!("at the raw tracepoint {name}"),
         Site::Perf { event: Event { rate: Rate::Hertz(rate), .. }, .. } => {
             format!("at a perf event of each CPU, {rate} times a second")
         }

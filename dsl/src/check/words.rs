@@ -1,0 +1,145 @@
+//! What a probe is given in words or registers: `arg0`, `retval`, `reg("ip")`, and `args.name` where the kernel's type
+//! information names the arguments.
+
+use crate::ast::{self, Name};
+use crate::checked::{Access, Expr, ExprKind};
+use crate::ctypes::{Signature, TypeId};
+use crate::diagnostic::Diagnostic;
+use crate::probes::{Given, Site};
+use crate::registers;
+use crate::source::Span;
+use crate::types::{Space, Type};
+
+use super::Checker;
+
+/// The number in the name of a builtin `arg0`, `arg1`, ...
+pub(crate) fn argument_number(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix("arg")?;
+    let plain = digits == "0" || !digits.starts_with('0');
+    digits.parse().ok().filter(|_| plain && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+impl Checker<'_> {
+    /// `arg0`, `arg1`, ...: an argument as a number.
+    pub(super) fn numbered_argument(&mut self, number: u32, span: Span) -> Option<Expr> {
+        let offset = match self.site().given() {
+            Given::Words => self.word_count().is_none_or(|count| number < count).then_some(number * 8),
+            Given::Registers => registers::ARGUMENTS.get(number as usize).copied(),
+            Given::Returned | Given::Other => {
+                let title = format!("`arg{number}` is not known here");
+                let error = Diagnostic::error("E0323", span, title, "this probe has no numbered arguments");
+                let help = match self.site() {
+                    Site::Tracepoint { .. } | Site::RawSyscalls { .. } | Site::SyscallSet { .. } => {
+                        "`args.NAME` gives a tracepoint's fields; `scope -lv PROBE` lists them"
+                    }
+                    _ => "rawtracepoint, kprobe and uprobe have them",
+                };
+                self.error(error.help(help));
+                return None;
+            }
+        };
+        let Some(offset) = offset else {
+            let count = self.word_count().unwrap_or(registers::ARGUMENTS.len() as u32);
+            let title = format!("there is no `arg{number}` here");
+            let error = Diagnostic::error("E0323", span, title, format!("this probe has {count}, from `arg0` on"));
+            self.error(error);
+            return None;
+        };
+        Some(whole(offset, span))
+    }
+
+    /// How many words the probe is given, if that is known.
+    fn word_count(&self) -> Option<u32> {
+        match self.site() {
+            // A program at a raw tracepoint can read twelve (`MAX_BPF_FUNC_ARGS`, `include/linux/bpf.h`).
+            Site::RawTracepoint { .. } => Some(self.signature().map_or(12, |known| known.parameters.len() as u32)),
+            _ => None,
+        }
+    }
+
+    /// `retval`: what the function returned, as a number.
+    pub(super) fn returned(&mut self, span: Span) -> Option<Expr> {
+        if self.site().given() == Given::Returned {
+            return Some(whole(registers::RESULT, span));
+        }
+        let error = Diagnostic::error("E0323", span, "`retval` is not known here", "nothing returns at this probe");
+        self.error(
+            error.help("`kretprobe`, `uretprobe` and `fexit` have it; a system call's is `args.ret` at its exit"),
+        );
+        None
+    }
+
+    /// `reg("ip")`: a register of the CPU.
+    pub(super) fn register(&mut self, name: &ast::Expr, span: Span) -> Option<Expr> {
+        if !matches!(self.site().given(), Given::Registers | Given::Returned) {
+            let error = Diagnostic::error("E0323", span, "registers are not known here", "this probe is not given any");
+            self.error(error.help("kprobe, uprobe and profile are given the registers"));
+            return None;
+        }
+        let text = self.literal_text(name)?;
+        let Some(offset) = registers::offset(&text) else {
+            let error = Diagnostic::error("E0336", name.span, format!("there is no register `{text}`"), "");
+            let list = registers::names().collect::<Vec<_>>().join(", ");
+            self.error(error.suggest(&text, registers::names()).help(format!("registers are {list}")));
+            return None;
+        };
+        Some(whole(offset, span))
+    }
+
+    /// What the kernel's type information says of the probe's arguments.
+    pub(super) fn signature(&self) -> Option<Signature> {
+        match self.site() {
+            Site::RawTracepoint { name, .. } => self.given.types.raw_tracepoint(name),
+            _ => None,
+        }
+    }
+
+    /// `args.name`, where the kernel's type information has the name.
+    pub(super) fn typed_argument(&mut self, member: &Name, span: Span) -> Option<Expr> {
+        let Some(signature) = self.signature() else {
+            let error = Diagnostic::error("E0329", span, "the names of its arguments are not known", "");
+            self.error(error.help("this kernel says nothing of them: `arg0`, `arg1`, ... are their numbers"));
+            return None;
+        };
+        let Some(index) = signature.parameters.iter().position(|(name, _)| *name == member.text) else {
+            let names = signature.parameters.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+            return self.no_such_field(member, &names);
+        };
+        let (_, ty) = signature.parameters[index];
+        self.typed_word(index as u32 * 8, ty, member, span)
+    }
+
+    fn typed_word(&mut self, offset: u32, id: TypeId, member: &Name, span: Span) -> Option<Expr> {
+        let ty = self.type_of(id, Space::Kernel);
+        let (size, signed) = match &ty {
+            Some(Type::Int { bits, signed }) => (u32::from(*bits) / 8, *signed),
+            Some(Type::Enum(named)) => (u32::from(named.bits) / 8, named.signed),
+            Some(Type::Bool) => (1, false),
+            Some(Type::Pointer { .. }) => (8, false),
+            _ => {
+                let title = format!("`args.{}` has a type that scripts can't read", member.text);
+                self.error(Diagnostic::error("E0327", span, title, self.given.types.describe(id)));
+                return None;
+            }
+        };
+        Some(Expr { kind: ExprKind::Access(Access::Word { offset, size, signed }), ty: ty?, span })
+    }
+}
+
+/// A whole word of the context.
+fn whole(offset: u32, span: Span) -> Expr {
+    let access = Access::Word { offset, size: 8, signed: false };
+    Expr { kind: ExprKind::Access(access), ty: Type::UNSIGNED, span }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::argument_number;
+
+    #[test]
+    fn arguments_have_numbers() {
+        for (name, number) in [("arg0", Some(0)), ("arg12", Some(12)), ("arg", None), ("arg01", None), ("args", None)] {
+            assert_eq!(argument_number(name), number, "{name}");
+        }
+    }
+}
