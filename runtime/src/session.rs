@@ -117,8 +117,11 @@ impl Built {
                 self.loaded.iter().flat_map(|loaded| loaded.clauses.iter().map(move |clause| (loaded, *clause)));
             for (loaded, clause) in sites {
                 let site = &self.program.clauses[clause].site;
-                let link = attach::attach(loaded.fd(), site, tracefs)
-                    .map_err(|error| LoadError::Attach { probe: self.program.probes[site.probe()].clone(), error });
+                let link = attach::attach(loaded.fd(), site, tracefs).map_err(|error| LoadError::Attach {
+                    probe: self.program.probes[site.probe()].clone(),
+                    reason: attach::reason(site, &error),
+                    error,
+                });
                 links.push(link?);
             }
         }

@@ -189,7 +189,7 @@ fn show(name: &str, text: &str, facts: &dyn KernelFacts) -> String {
             let _ = writeln!(out, "map {map}: {:?}, {:?}", described.value, described.storage);
         }
         for clause in compiled.program.iter().flat_map(|program| &program.clauses) {
-            let way = scope::load::way(&clause.site);
+            let way = scope::attach::way(&clause.site);
             let _ = write!(out, "clause {}: {way}\n{}", clause.source + 1, clause.plan);
         }
         if parts.len() > 1 {

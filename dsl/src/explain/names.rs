@@ -160,7 +160,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         "E0323",
         "This probe has no such thing",
-        "`args` is known at probes of the kernel, and `nargs` at `syscalls:` tracepoints: not in this clause.",
+        "`args` is known at probes of the kernel, `nargs` at `syscalls:` tracepoints, `arg0` and its like where a function is called, `retval` where it returns, registers at both and at samples: not in this clause.",
         "interval:s:1 { print(args.ret); }",
         "sys_exit { print(args.ret); }",
     ),
@@ -234,8 +234,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         "E0338",
         "A function of bpftrace that is not there",
         "The message says why, and what to do instead.",
-        "sys_enter { @ = reg(\"ip\"); }",
-        "sys_enter { @[kstack] = count(); }",
+        "sys_enter { @ = uaddr(\"main\"); }",
+        "sys_enter { @ = usym(args.args[0]); }",
     ),
     entry(
         "E0339",

@@ -23,9 +23,10 @@ pub enum Rate {
     Hertz(u64),
 }
 
-/// `PERF_TYPE_HARDWARE`, `PERF_TYPE_SOFTWARE` (`include/uapi/linux/perf_event.h`).
-const HARDWARE: u32 = 0;
-const SOFTWARE: u32 = 1;
+/// `PERF_TYPE_HARDWARE` (`include/uapi/linux/perf_event.h`).
+pub const HARDWARE: u32 = 0;
+/// `PERF_TYPE_SOFTWARE`.
+pub const SOFTWARE: u32 = 1;
 
 /// A countable event: its names, the one that is shown first, its number in the kernel, and in how many of it one is sampled
 /// if the script does not say.

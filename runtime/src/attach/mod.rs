@@ -1,5 +1,7 @@
 //! Loaded programs to their sites: each kind of site is attached in its own way.
 
+mod reason;
+
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -9,6 +11,7 @@ use scope_dsl::probes::perf::{Event, Rate};
 use crate::kernel::bpf::{self, PerfLink};
 use crate::kernel::perf;
 use crate::kernel::tracefs::Tracefs;
+pub use reason::reason;
 
 /// What keeps a program attached to a site; dropping it detaches.
 #[derive(Debug)]

@@ -362,7 +362,9 @@ fn refused_helper(log: &str) -> Option<&str> {
 fn explain(error: &TraceError, args: &Args) -> Failure {
     let mut message = format!("error: {error}\n");
     if let TraceError::Load(load) = error {
-        if load.is_permission() {
+        if let LoadError::Attach { reason: Some(reason), .. } = load {
+            message += &format!("help: {reason}\n");
+        } else if load.is_permission() {
             message += "help: the kernel did not allow it: are you root, and is it not locked down (/sys/kernel/security/lockdown)?\n";
         } else if let LoadError::Program { log, plan, .. } = load {
             message += &match refused_helper(log) {

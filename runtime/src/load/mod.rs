@@ -44,6 +44,8 @@ pub enum LoadError {
     Attach {
         /// The probe.
         probe: String,
+        /// What is the matter, where more is known than the error says.
+        reason: Option<&'static str>,
         /// What the system call returned.
         error: io::Error,
     },

@@ -32,8 +32,43 @@ pub fn run(arguments: &[OsString]) {
         }
         "slow" => repeat(number, || call(libc::SYS_getppid, [0, 0, 0])),
         "write" => (0..number).for_each(|_| call(libc::SYS_write, [-1, 0, 0])),
+        "burn" => burn(Duration::from_millis(number)),
+        "pages" => pages(number as usize),
         "status" => std::process::exit(number as i32),
         other => panic!("no load is called {other}"),
+    }
+}
+
+/// Spends so much time of the CPU's.
+#[inline(never)]
+fn burn(time: Duration) {
+    let spent = || {
+        // SAFETY: the kernel writes the time to a place of its size.
+        unsafe {
+            let mut now = std::mem::zeroed::<libc::timespec>();
+            libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut now);
+            Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+        }
+    };
+    let mut sum = 0u64;
+    while spent() < time {
+        // Long enough that the clock's own function is met seldom.
+        for number in 0..1_000_000u64 {
+            sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(number));
+        }
+    }
+}
+
+/// Touches so many pages for the first time, each apart.
+fn pages(number: usize) {
+    const PAGE: usize = 4096;
+    let (anywhere, kind) = (std::ptr::null_mut(), libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a mapping of our own, written within its bounds.
+    unsafe {
+        let start = libc::mmap(anywhere, number * PAGE, libc::PROT_READ | libc::PROT_WRITE, kind, -1, 0);
+        assert!(start != libc::MAP_FAILED);
+        libc::madvise(start, number * PAGE, libc::MADV_NOHUGEPAGE);
+        (0..number).for_each(|page| start.cast::<u8>().add(page * PAGE).write_volatile(1));
     }
 }
 

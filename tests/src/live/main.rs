@@ -7,6 +7,7 @@ mod cli;
 mod counting;
 mod load;
 mod output;
+mod probes;
 mod readme;
 mod run;
 mod scripts;
@@ -55,6 +56,15 @@ const TESTS: &[Test] = tests! {
         a_signal_to_a_thread
         a_process_is_written_to
         deep_expressions_and_many_variables
+    }
+    probes {
+        a_profile_samples_by_time
+        a_profile_has_registers_and_stacks
+        page_faults_are_counted
+        hardware_counts_or_is_refused_in_words
+        raw_tracepoints_have_arguments_by_name
+        tracepoints_of_one_clause_share_a_program
+        a_signal_runs_a_clause
     }
     output {
         every_record_is_printed_or_reported_lost

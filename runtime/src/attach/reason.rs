@@ -1,0 +1,21 @@
+//! Why a probe can't be attached, in words: what the kernel's error number means for a site of this kind.
+
+use std::io;
+
+use scope_dsl::probes::Site;
+use scope_dsl::probes::perf::HARDWARE;
+
+/// What is the matter, and what would help; `None` where the error says all that is known.
+#[must_use]
+pub fn reason(site: &Site, error: &io::Error) -> Option<&'static str> {
+    match (site, error.raw_os_error()?) {
+        (_, libc::EPERM | libc::EACCES) => Some(
+            "the kernel did not allow it: it takes CAP_PERFMON, or /proc/sys/kernel/perf_event_paranoid forbids it",
+        ),
+        (Site::Perf { event, .. }, libc::ENOENT | libc::EOPNOTSUPP) if event.kind == HARDWARE => Some(
+            "this machine has no counters of its own for it, as most virtual machines have none: `software` and `profile` work",
+        ),
+        (_, libc::EMFILE) => Some("too many open files: `ulimit -n 65536` allows more"),
+        _ => None,
+    }
+}

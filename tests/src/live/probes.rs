@@ -1,0 +1,99 @@
+//! The kinds of probes, one test or more for each.
+
+use libtest_mimic::Failed;
+
+use super::run::{check, run, same, scope, script};
+
+pub fn a_profile_samples_by_time() -> Result<(), Failed> {
+    let ran = script(
+        "profile:hz:100 /pid == cpid/ { @ = count(); } profile:ms:20 /pid == cpid/ { @slow = count(); }",
+        &["burn", "1000"],
+    )?;
+    let (fast, slow) = (ran.value("@: ")?.parse::<u32>()?, ran.value("@slow: ")?.parse::<u32>()?);
+    // A second of CPU time; an interrupt that comes late is none that is lost, but machines are shared.
+    check((70..=110).contains(&fast), || format!("{fast} samples at 100 hertz"))?;
+    check((35..=55).contains(&slow), || format!("{slow} samples every 20 ms"))
+}
+
+pub fn a_profile_has_registers_and_stacks() -> Result<(), Failed> {
+    let ran = script(
+        "profile:hz:100 /pid == cpid/ { @[usym(reg(\"ip\"))] = count(); @s[ustack(1)] = count(); @p[probe, probetype] = count(); }
+         interval:ms:400 { exit(); }",
+        &["burn", "1000"],
+    )?;
+    check(ran.stdout.contains("@p[profile:hz:100, profile]: "), || ran.stdout.clone())?;
+    // The load spends its time in one function, which the stack begins with.
+    let burns = |text: &str| text.contains("burn");
+    check(ran.stdout.lines().any(|line| line.starts_with("@[") && burns(line)), || ran.stdout.clone())?;
+    check(ran.stdout.split("@s[").skip(1).any(burns), || ran.stdout.clone())
+}
+
+pub fn page_faults_are_counted() -> Result<(), Failed> {
+    let faults = |pages: &str| -> Result<i64, Failed> {
+        let ran = script("software:page-faults:1 /pid == cpid/ { @ = count(); }", &["pages", pages])?;
+        Ok(ran.value("@: ")?.parse()?)
+    };
+    // What the process does besides costs it some faults, too.
+    let more = faults("3000")? - faults("1000")?;
+    check((more - 2000).abs() < 50, || format!("2000 pages more are {more} faults more"))
+}
+
+pub fn hardware_counts_or_is_refused_in_words() -> Result<(), Failed> {
+    let ran = run(&["-e", "hardware:cpu-cycles:1000000 { @ = count(); } interval:ms:100 { exit(); }"]);
+    if ran.status == 0 {
+        return Ok(());
+    }
+    same(ran.status, 1)?;
+    check(ran.stderr.contains("can't attach to hardware:cpu-cycles:1000000"), || ran.stderr.clone())?;
+    check(ran.stderr.contains("has no counters of its own"), || ran.stderr.clone())
+}
+
+pub fn raw_tracepoints_have_arguments_by_name() -> Result<(), Failed> {
+    let ran = script(
+        "rawtracepoint:sched_process_exit { if (args.p->pid == cpid) { @[str(args.p->comm), args.p->tgid == arg0 * 0 + cpid] = count(); } }
+         rt:sys_enter /pid == cpid && arg1 == 110/ { @calls = count(); @same = sum(((struct pt_regs *)arg0)->orig_ax == arg1); }",
+        &["getppid", "500"],
+    )?;
+    same(ran.value("@[live, 1]: ")?, "1")?;
+    same(ran.value("@calls: ")?, "500")?;
+    same(ran.value("@same: ")?, "500")
+}
+
+pub fn tracepoints_of_one_clause_share_a_program() -> Result<(), Failed> {
+    let ran = script(
+        "tracepoint:syscalls:sys_enter_getppid, tracepoint:sched:sched_process_exit, tracepoint:sched:sched_process_exec
+         /pid == cpid/ { @[probe] = count(); }",
+        &["getppid", "100"],
+    )?;
+    for (probe, count) in
+        [("syscalls:sys_enter_getppid", "100"), ("sched:sched_process_exit", "1"), ("sched:sched_process_exec", "1")]
+    {
+        same((probe, ran.value(&format!("@[tracepoint:{probe}]: "))?), (probe, count))?;
+    }
+    let shown = run(&["-d", "kernel", "--dry-run", "-e", "tracepoint:sched:sched_p*, tracepoint:sched:sched_w* { @[probe] = count(); }"]);
+    shown.succeeded()?;
+    let programs = shown.stdout.lines().map(|line| line.split_once(": ").map_or("", |(_, program)| program));
+    let programs = programs.collect::<std::collections::BTreeSet<_>>();
+    same(programs.len(), 1)
+}
+
+pub fn a_signal_runs_a_clause() -> Result<(), Failed> {
+    use std::io::{BufRead, BufReader};
+    let text = "self:signal:SIGUSR1 { print(\"one\"); } self:signal:USR2 { print(\"two\"); exit(3); }";
+    let mut child = scope(&["-f", "json", "-e", text]).stdout(std::process::Stdio::piped()).spawn()?;
+    let mut lines = BufReader::new(child.stdout.take().ok_or("no pipe")?).lines();
+    let mut next = || -> Result<serde_json::Value, Failed> {
+        let line = lines.next().ok_or("it ended early")??;
+        Ok(serde_json::from_str(&line)?)
+    };
+    same(next()?["type"].as_str(), Some("attached_probes"))?;
+    for (signal, said) in [(libc::SIGUSR1, "one"), (libc::SIGUSR2, "two")] {
+        // SAFETY: a signal to our own child, which waits for it.
+        unsafe { libc::kill(child.id() as i32, signal) };
+        same(next()?["data"].as_str(), Some(said))?;
+    }
+    same(child.wait()?.code(), Some(3))?;
+    let refused = run(&["-e", "self:signal:SIGKILL { }"]);
+    refused.ended_with(2)?;
+    check(refused.stderr.contains("E0202"), || refused.stderr)
+}
