@@ -4,6 +4,7 @@
 //! [`stage::Stage`], which formats them into a sink of [`output`]. Only [`cli`] prints anything else or ends the
 //! process.
 
+pub mod binary;
 pub mod cli;
 pub mod host;
 pub mod kernel;
