@@ -5,11 +5,13 @@
 //! process.
 
 pub mod attach;
+pub mod binary;
 pub mod cli;
 pub mod host;
 pub mod kernel;
 pub mod load;
 pub mod names;
+mod noted;
 pub mod output;
 pub mod script;
 pub mod session;

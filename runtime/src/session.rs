@@ -12,6 +12,7 @@ use scope_dsl::probes::Site;
 use scope_dsl::program::Program;
 use scope_dsl::source::Source;
 use tokio::io::unix::AsyncFd;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
@@ -22,6 +23,7 @@ use crate::kernel::process;
 use crate::kernel::tracefs::Tracefs;
 use crate::load::maps::KernelMaps;
 use crate::load::{self, LoadError, Loaded};
+use crate::noted::Noted;
 use crate::output::Sink;
 use crate::script::Functions;
 use crate::stage::Stage;
@@ -110,6 +112,13 @@ impl Built {
     /// # Errors
     /// If the kernel refuses an attachment.
     pub fn attach(mut self, tracefs: Option<&Tracefs>) -> Result<Attached, TraceError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(failed("starting the event loop"))?;
+        // From here on a signal ends the trace as it should, even if it comes while programs are being attached.
+        let signals = {
+            let _inside = runtime.enter();
+            Signals::listen(&self.program).map_err(failed("listening for signals"))?
+        };
         run_clauses(&self.program, &mut self.stage, |site| matches!(site, Site::Begin { .. }));
         let mut links = Vec::new();
         if self.stage.exit.is_none() {
@@ -125,7 +134,7 @@ impl Built {
                 links.push(link?);
             }
         }
-        Ok(Attached { built: self, links })
+        Ok(Attached { built: self, links, runtime, signals })
     }
 }
 
@@ -167,6 +176,32 @@ pub struct Outcome {
 pub struct Attached {
     built: Built,
     links: Vec<Link>,
+    runtime: Runtime,
+    signals: Signals,
+}
+
+/// The signals that a trace waits for.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    /// Those that clauses of the script wait for, by their numbers.
+    of_script: Vec<(u32, Signal)>,
+}
+
+impl Signals {
+    /// Listens from now on.
+    fn listen(program: &Program) -> io::Result<Signals> {
+        let mut of_script = Vec::<(u32, Signal)>::new();
+        for clause in &program.clauses {
+            if let Site::Signal { signal: number, .. } = clause.site
+                && of_script.iter().all(|(known, _)| *known != number)
+            {
+                of_script.push((number, signal(SignalKind::from_raw(number as i32))?));
+            }
+        }
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Signals { interrupt, terminate, of_script })
+    }
 }
 
 /// How often the ring buffer is looked at: often while records come, seldom while none do. Between, the kernel wakes
@@ -185,23 +220,26 @@ impl Attached {
     ///
     /// # Errors
     /// If signals, timers or descriptors can't be waited for.
-    pub fn run(mut self, ends: Ends) -> Result<Outcome, TraceError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(failed("starting the event loop"))?;
-        let command = runtime.block_on(self.poll(ends)).map_err(failed("waiting for events"))?;
-        Ok(self.end(command))
+    pub fn run(self, ends: Ends) -> Result<Outcome, TraceError> {
+        let Attached { mut built, links, runtime, mut signals } = self;
+        let attached = !links.is_empty();
+        let command =
+            runtime.block_on(built.poll(ends, &mut signals, attached)).map_err(failed("waiting for events"))?;
+        drop(links);
+        Ok(built.end(command))
     }
+}
 
+impl Built {
     /// Waits and works until something ends the trace; gives the command if it was that which ended.
-    async fn poll(&mut self, mut ends: Ends) -> io::Result<Option<Child>> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+    async fn poll(&mut self, mut ends: Ends, signals: &mut Signals, attached: bool) -> io::Result<Option<Child>> {
+        let Signals { interrupt, terminate, of_script } = signals;
         let watched = match (&ends.command, ends.process.take()) {
             (Some(child), _) => Some(reactor(process::pidfd(child.id())?)?),
             (None, Some(process)) => Some(reactor(process)?),
             (None, None) => None,
         };
-        let ring = match &self.built.ring {
+        let ring = match &self.ring {
             Some(ring) => {
                 // A descriptor of its own, for the reactor to own.
                 // SAFETY: the ring is open.
@@ -211,24 +249,25 @@ impl Attached {
             None => None,
         };
         let mut timers = self.timers();
-        let mut signals = self.signals()?;
-        let waits = !self.links.is_empty() || !timers.is_empty() || !signals.is_empty() || ends.command.is_some();
+        let waits = attached || !timers.is_empty() || !of_script.is_empty() || ends.command.is_some();
+        let mut noted = Noted::new(&self.program);
         let mut wait = SHORTEST_WAIT;
         let mut reported = Instant::now();
-        self.built.stage.flush();
-        while self.built.stage.exit.is_none() && self.built.stage.broken.is_none() && waits {
+        self.stage.flush();
+        while self.stage.exit.is_none() && self.stage.broken.is_none() && waits {
             let next = timers.iter().map(|timer| timer.next).min();
             tokio::select! {
                 biased;
-                () = either(&mut interrupt, &mut terminate) => break,
+                () = either(interrupt, terminate) => break,
                 () = readable(watched.as_ref()) => break,
-                number = raised(&mut signals) => self.signalled(number),
+                number = raised(of_script) => self.signalled(number),
                 () = sleep_until(next) => self.tick(&mut timers),
+                () = sleep_until(noted.due()) => self.stage.look_for_processes(&mut noted),
                 () = records(ring.as_ref(), wait) => {}
             }
-            let before = self.built.stage.records;
+            let before = self.stage.records;
             self.read_records();
-            wait = match self.built.stage.records > before {
+            wait = match self.stage.records > before {
                 true => (wait / 2).max(SHORTEST_WAIT),
                 false => (wait * 2).min(LONGEST_WAIT),
             };
@@ -236,14 +275,14 @@ impl Attached {
                 reported = Instant::now();
                 self.report_lost_records();
             }
-            self.built.stage.flush();
+            self.stage.flush();
         }
         Ok(ends.command)
     }
 
     fn timers(&self) -> Vec<Timer> {
         let now = Instant::now();
-        let clauses = self.built.program.clauses.iter().enumerate();
+        let clauses = self.program.clauses.iter().enumerate();
         let timers = clauses.filter_map(|(clause, described)| match described.site {
             Site::Interval { nanos, .. } => {
                 let period = Duration::from_nanos(nanos);
@@ -254,23 +293,10 @@ impl Attached {
         timers.collect()
     }
 
-    /// Listens for the signals that the script waits for.
-    fn signals(&self) -> io::Result<Vec<(u32, Signal)>> {
-        let mut signals = Vec::<(u32, Signal)>::new();
-        for clause in &self.built.program.clauses {
-            if let Site::Signal { signal: number, .. } = clause.site
-                && signals.iter().all(|(known, _)| *known != number)
-            {
-                signals.push((number, signal(SignalKind::from_raw(number as i32))?));
-            }
-        }
-        Ok(signals)
-    }
-
     /// Runs the clauses of a signal, behind the records that came before.
     fn signalled(&mut self, number: u32) {
         self.read_records();
-        let Built { program, stage, .. } = &mut self.built;
+        let Built { program, stage, .. } = self;
         run_clauses(program, stage, |site| matches!(site, Site::Signal { signal, .. } if *signal == number));
     }
 
@@ -279,11 +305,11 @@ impl Attached {
         self.read_records();
         let now = Instant::now();
         for timer in timers.iter_mut().filter(|timer| timer.next <= now) {
-            if self.built.stage.exit.is_some() {
+            if self.stage.exit.is_some() {
                 return;
             }
-            self.built.stage.tables.begin();
-            host::execute(&self.built.program.clauses[timer.clause].plan, &Here, &mut self.built.stage);
+            self.stage.tables.begin();
+            host::execute(&self.program.clauses[timer.clause].plan, &Here, &mut self.stage);
             timer.next += timer.period;
             // After a standstill, the missed ticks are not made up for.
             if timer.next <= now {
@@ -293,7 +319,7 @@ impl Attached {
     }
 
     fn read_records(&mut self) {
-        let Built { ring, stage, .. } = &mut self.built;
+        let Built { ring, stage, .. } = self;
         let Some(ring) = ring else { return };
         // An endless stream must not keep the timers from their turn.
         for _ in 0..1 << 16 {
@@ -305,7 +331,7 @@ impl Attached {
 
     /// Says how many records were lost since it was said last.
     fn report_lost_records(&mut self) {
-        let stage = &mut self.built.stage;
+        let stage = &mut self.stage;
         if let Ok(losses) = stage.tables.losses() {
             let lost = losses[Loss::Record as usize];
             if lost > stage.lost_records {
@@ -316,12 +342,11 @@ impl Attached {
     }
 
     fn end(mut self, command: Option<Child>) -> Outcome {
-        drop(std::mem::take(&mut self.links));
-        let settled = self.built.stage.tables.settle();
+        let settled = self.stage.tables.settle();
         loop {
-            let before = self.built.stage.records;
+            let before = self.stage.records;
             self.read_records();
-            if self.built.stage.records == before {
+            if self.stage.records == before {
                 break;
             }
         }
@@ -329,8 +354,8 @@ impl Attached {
             Some(mut child) => process::ended(&mut child).map_or(1, process::exit_code),
             None => 0,
         };
-        let exit = self.built.stage.exit.take();
-        let Built { program, stage, loaded, .. } = &mut self.built;
+        let exit = self.stage.exit.take();
+        let Built { program, stage, loaded, .. } = &mut self;
         run_clauses(program, stage, |site| matches!(site, Site::End { .. }));
         stage.print_all();
         stage.failed(&program.failures);
@@ -342,7 +367,7 @@ impl Attached {
             warnings.push(format!("{events} skipped by the kernel because a program was running on that CPU"));
         }
         self.report_lost_records();
-        let stage = &mut self.built.stage;
+        let stage = &mut self.stage;
         warnings.extend(stage_warnings(stage));
         stage.flush();
         if let Err(error) = settled {

@@ -14,6 +14,7 @@ use scope_dsl::source::{Source, Span};
 use scope_dsl::types::{Named, Type};
 
 use crate::host::World;
+use crate::noted::Noted;
 use crate::output::{self, Helper, Kind, Message, Origin, Shown, Sink};
 use crate::script::Functions;
 use crate::shown::{self, Wish};
@@ -90,6 +91,11 @@ impl Stage {
         let done = actions.get(number).map_or(Ok(()), |action| self.act(action, record));
         self.actions = actions;
         self.note(done);
+    }
+
+    /// Has the processes remembered whose addresses lie in maps.
+    pub fn look_for_processes(&self, noted: &mut Noted) {
+        noted.look(&self.tables, &self.names);
     }
 
     fn note(&mut self, done: io::Result<()>) {

@@ -110,6 +110,16 @@ impl Tables {
         Ok(all.into_iter().collect())
     }
 
+    /// Gives the entries that a map has in the kernel just now, without taking any.
+    ///
+    /// # Errors
+    /// If the kernel can't be read.
+    pub fn glance(&self, map: usize) -> io::Result<Vec<(Key, Words)>> {
+        let Some(kernel) = &self.kernel else { return Ok(Vec::new()) };
+        let read = kernel.maps.of_script[map].iter().map(|data| kernel.read(&self.tables[map].map, data, false));
+        Ok(read.collect::<io::Result<Vec<_>>>()?.concat())
+    }
+
     /// Gives the entry under a key, an aggregation merged.
     ///
     /// # Errors

@@ -84,6 +84,11 @@ impl Names {
         Names { probes, stacks, found: RefCell::default() }
     }
 
+    /// Remembers what a process has mapped, for its addresses to keep their names after its end.
+    pub fn note(&self, process: u32) {
+        self.found.borrow_mut().symbols.user.note(process);
+    }
+
     /// A time since boot by strftime's format.
     #[must_use]
     pub fn time(&self, nanos: u64, format: &str) -> String {

@@ -8,8 +8,18 @@ use anyhow::{Context, Result, bail};
 
 use crate::{packages, root, run};
 
-/// A target: its name, and the most bytes of an input.
-const TARGETS: [(&str, u32); 4] = [("parse", 4096), ("compile", 2048), ("records", 1024), ("run", 2048)];
+/// A small program to begin with, for the target that reads programs.
+#[path = "../../runtime/src/binary/tiny.rs"]
+mod tiny;
+
+/// A target: its name, the most bytes of an input, and whether it is a script.
+const TARGETS: [(&str, u32, bool); 5] = [
+    ("parse", 4096, true),
+    ("compile", 2048, true),
+    ("records", 1024, false),
+    ("run", 2048, true),
+    ("elf", 4096, false),
+];
 
 /// What has the compiler count what is covered, as cargo-fuzz does.
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -21,9 +31,9 @@ const MACHINE: &str = "x86_64-unknown-linux-gnu";
 
 /// Builds and runs one target, or each, for so many seconds; with a seed, the inputs come in the same order each time.
 pub fn fuzz(target: Option<&str>, seconds: u64, seed: Option<u32>) -> Result<()> {
-    let targets = TARGETS.iter().filter(|(name, _)| target.is_none_or(|target| target == *name)).collect::<Vec<_>>();
+    let targets = TARGETS.iter().filter(|(name, ..)| target.is_none_or(|target| target == *name)).collect::<Vec<_>>();
     if targets.is_empty() {
-        bail!("no such target; there are {}", TARGETS.map(|(name, _)| name).join(", "));
+        bail!("no such target; there are {}", TARGETS.map(|(name, ..)| name).join(", "));
     }
     packages::need("/usr/bin/c++", &["g++"])?;
     let work = root().join("target/fuzz");
@@ -31,14 +41,16 @@ pub fn fuzz(target: Option<&str>, seconds: u64, seed: Option<u32>) -> Result<()>
     build.current_dir(root().join("tests/fuzz")).env("RUSTFLAGS", COVERAGE).env("CARGO_TARGET_DIR", &work);
     run(build.args(["build", "--quiet", "--release", "--target", MACHINE]))?;
     let mut failed = Vec::new();
-    for (name, longest) in targets {
+    for (name, longest, script) in targets {
         println!("xtask: fuzzing {name} for {seconds} s");
         let corpus = work.join("corpus").join(name);
         let crashes = work.join("crashes").join(name);
         fs::create_dir_all(&corpus)?;
         fs::create_dir_all(&crashes)?;
-        if *name != "records" {
+        if *script {
             fill(&corpus)?;
+        } else if *name == "elf" {
+            fs::write(corpus.join("tiny"), tiny::elf())?;
         }
         let binary = work.join(MACHINE).join("release").join(name);
         let before = inputs(&crashes)?;
@@ -47,7 +59,7 @@ pub fn fuzz(target: Option<&str>, seconds: u64, seed: Option<u32>) -> Result<()>
         fuzzer.args(["-rss_limit_mb=2048", "-timeout=20", "-print_final_stats=1", "-verbosity=0"]);
         fuzzer.args(seed.map(|seed| format!("-seed={seed}")));
         fuzzer.arg(format!("-artifact_prefix={}/", crashes.display()));
-        if *name != "records" {
+        if *script {
             fuzzer.arg(format!("-dict={}", root().join("tests/fuzz/words.dict").display()));
         }
         let status = fuzzer.arg(&corpus).status().with_context(|| format!("running {}", binary.display()))?;

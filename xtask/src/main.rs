@@ -34,12 +34,12 @@ enum Task {
         #[arg(long)]
         long: bool,
     },
-    /// Fuzzes the compiler, the decoder and the userspace machine
+    /// Fuzzes the compiler, the decoder, the userspace machine and the reader of ELF files
     Fuzz {
         /// For how long, each target
         #[arg(long, default_value_t = 60)]
         seconds: u64,
-        /// parse, compile, records or run; all of them if none is named
+        /// parse, compile, records, run or elf; all of them if none is named
         target: Option<String>,
     },
     /// Runs one command on another kernel

@@ -31,7 +31,7 @@ pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
         println!("xtask: skipped as asked for: fuzzing, the rebuild of the eBPF program, the other kernels");
         return Ok(());
     }
-    step("fuzzing the parser, the compiler, the machine and the decoder");
+    step("fuzzing the parser, the compiler, the machine, the decoder and the reader of ELF files");
     // The same inputs each time: whether a commit is good is not left to chance. `xtask fuzz` goes new ways.
     fuzz::fuzz(None, 60, Some(1))?;
     step("the eBPF program is what its sources give");

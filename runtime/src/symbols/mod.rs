@@ -1,6 +1,6 @@
 //! What addresses are called, in the kernel and in processes.
 
-mod demangle;
+pub(crate) mod demangle;
 pub mod kernel;
 mod maps;
 pub mod user;

@@ -59,7 +59,7 @@ const TESTS: &[Test] = tests! {
     }
     probes {
         a_profile_samples_by_time
-        a_profile_has_registers_and_stacks
+        a_profile_has_registers_and_stacks_of_what_has_exited
         page_faults_are_counted
         hardware_counts_or_is_refused_in_words
         raw_tracepoints_have_arguments_by_name

@@ -1,0 +1,122 @@
+//! Which file is meant by what a person writes for one: `/bin/bash`, `bash`, `libc`, `libssl.so.3`.
+
+use std::cmp::Reverse;
+use std::env::{self, consts::ARCH};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::BinaryError;
+use super::cache::libraries;
+
+/// The dynamic linker's list.
+const CACHE: &str = "/etc/ld.so.cache";
+
+/// The file that a name means. With a slash it is a path; else a program in `$PATH`, as for a shell, or a library: by
+/// its file name, or without what stands around it, `c` for `libc.so.6`. Where programs take a build of a library for
+/// their very processor (`glibc-hwcaps`), the plain one is given.
+///
+/// # Errors
+/// If there is none; it says where it was looked for.
+pub fn find(name: &str) -> Result<PathBuf, BinaryError> {
+    if name.contains('/') {
+        return fs::canonicalize(name).map_err(|error| BinaryError::of(Path::new(name), error));
+    }
+    let multiarch = format!("/lib/{ARCH}-linux-gnu");
+    let directories = [&multiarch, "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"];
+    let programs = env::var_os("PATH").unwrap_or_default();
+    let found = program(name, &programs).or_else(|| listed(name, &fs::read(CACHE).ok()?));
+    found.or_else(|| unlisted(name, &directories)).ok_or_else(|| BinaryError::Unknown {
+        name: name.to_owned(),
+        tried: format!(
+            "there is neither a program {name} in $PATH nor {name}, lib{name}.so* or {name}.so* in {CACHE}, {}",
+            directories.join(", "),
+        ),
+    })
+}
+
+fn program(name: &str, path: &OsStr) -> Option<PathBuf> {
+    let mut places = env::split_paths(path).map(|directory| directory.join(name));
+    let found = places.find(|place| {
+        fs::metadata(place).is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o111 != 0)
+    })?;
+    // A part of $PATH may be relative.
+    std::path::absolute(found).ok()
+}
+
+fn listed(name: &str, list: &[u8]) -> Option<PathBuf> {
+    let known = libraries(list).filter_map(|library| Some((nearness(library.file, name)?, library)));
+    // The first of the best, which is the latest version.
+    let best = known.filter(|(_, library)| library.path.is_file());
+    best.min_by_key(|(nearness, library)| (*nearness, !library.plain)).map(|(_, library)| library.path.to_owned())
+}
+
+fn unlisted(name: &str, directories: &[&str]) -> Option<PathBuf> {
+    directories.iter().find_map(|directory| {
+        let files = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.file_name());
+        let known = files.filter_map(|file| Some((nearness(&file, name)?, Reverse(version(&file)), file)));
+        let known = known.map(|(nearness, version, file)| (nearness, version, Path::new(directory).join(file)));
+        known.filter(|(_, _, path)| path.is_file()).min().map(|(_, _, path)| path)
+    })
+}
+
+/// How well a library's file name fits a name: 0 is best.
+fn nearness(file: &OsStr, name: &str) -> Option<usize> {
+    let file = file.to_str()?;
+    let library = |rest: &str| rest.strip_prefix(".so").is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let short = file.strip_prefix("lib").and_then(|file| file.strip_prefix(name)).is_some_and(library);
+    let long = file.strip_prefix(name).is_some_and(library);
+    [file == name, short, long].iter().position(|fits| *fits)
+}
+
+/// The numbers of a library's version: 1.10 is later than 1.9.
+fn version(file: &OsString) -> Vec<Option<u64>> {
+    file.to_string_lossy().split('.').map(|part| part.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_and_programs_are_found_by_their_names() {
+        let libc = find("libc").unwrap();
+        assert!(libc.file_name().unwrap().to_str().unwrap().starts_with("libc.so"), "{libc:?}");
+        assert_eq!(find("c").unwrap(), libc);
+        assert_eq!(find(libc.file_name().unwrap().to_str().unwrap()).unwrap(), libc);
+        assert_eq!(find(libc.to_str().unwrap()).unwrap(), libc.canonicalize().unwrap());
+        assert_eq!(find("sh").unwrap().file_name().unwrap(), "sh");
+        assert_eq!(find("/../bin/sh").unwrap(), Path::new("/bin/sh").canonicalize().unwrap());
+    }
+
+    #[test]
+    fn what_is_not_found_is_an_error_that_says_where() {
+        for name in ["no-such-thing", "", ".", "..", "so", "lib", "a\0b"] {
+            let error = find(name).unwrap_err().to_string();
+            assert!(error.contains("$PATH") && error.contains("/etc/ld.so.cache"), "{error}");
+        }
+        assert_eq!(find("/no/such").unwrap_err().to_string(), "/no/such does not exist");
+        assert_eq!(find("/dev/null/x").unwrap_err().to_string(), "/dev/null/x does not exist");
+        assert!(matches!(find("a\0/b"), Err(BinaryError::Io { .. })));
+    }
+
+    #[test]
+    fn the_nearest_and_the_latest_is_taken() {
+        let near = |file: &str, name| nearness(OsStr::new(file), name);
+        assert_eq!(near("libc.so.6", "libc.so.6"), Some(0));
+        assert_eq!(near("libc.so.6", "c"), Some(1));
+        assert_eq!(near("libc.so.6", "libc"), Some(2));
+        assert_eq!([near("libcap.so.2", "c"), near("libc.sofa", "c"), near("libc.a", "c")], [None; 3]);
+        let directory = env::temp_dir().join(format!("scope-find-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        for file in ["libx.so.1.9", "libx.so.1.10", "x.so.2", "libx.so"] {
+            fs::write(directory.join(file), "").unwrap();
+        }
+        let place = directory.to_str().unwrap();
+        let found = ["x", "libx.so", "libx", "x.so.2", "y"].map(|name| unlisted(name, &[place]));
+        fs::remove_dir_all(&directory).unwrap();
+        let expected = ["libx.so.1.10", "libx.so", "libx.so.1.10", "x.so.2"].map(|file| Some(directory.join(file)));
+        assert_eq!(found, [&expected[..], &[None]].concat()[..]);
+    }
+}
