@@ -11,6 +11,7 @@ pub enum Builtin {
     Cpid,
     Cpu,
     Elapsed,
+    Func,
     Gid,
     HasCpid,
     Jiffies,
@@ -46,13 +47,14 @@ const fn row(name: &'static str, builtin: Builtin, summary: &'static str) -> Row
 }
 
 /// All builtins, by name. `args`, `kstack` and `ustack` take more than a row can say and stand in the checker.
-pub const TABLE: [Row; 21] = [
+pub const TABLE: [Row; 22] = [
     row("cgroup", Builtin::Cgroup, "the id of the task's cgroup (version 2)"),
     row("comm", Builtin::Comm, "the name of the current task, 15 bytes at most"),
     row("cpid", Builtin::Cpid, "the process id of the command started by -c or --"),
     row("cpu", Builtin::Cpu, "the number of the CPU"),
     row("curtask", Builtin::Task, "the current task, a pointer to `struct task_struct` of the kernel"),
     row("elapsed", Builtin::Elapsed, "nanoseconds since the trace began"),
+    row("func", Builtin::Func, "the name of the function that the probe is on"),
     row("gid", Builtin::Gid, "the group id"),
     row("has_cpid", Builtin::HasCpid, "whether a command was started by -c or --"),
     row("jiffies", Builtin::Jiffies, "the kernel's ticks since boot"),
@@ -91,6 +93,7 @@ impl Builtin {
         match self {
             Builtin::Comm => Type::Text { size: 16 },
             Builtin::Probe => Type::Named(Named::Probe),
+            Builtin::Func => Type::Named(Named::Function),
             Builtin::Username => Type::Named(Named::User),
             Builtin::HasCpid => Type::Bool,
             Builtin::Pid | Builtin::Tid | Builtin::Uid | Builtin::Gid | Builtin::Cpu | Builtin::Rand => {

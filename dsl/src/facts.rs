@@ -1,5 +1,7 @@
 //! What the compiler must know about a machine, through one trait: so that it compiles anywhere, on recorded facts.
 
+use std::rc::Rc;
+
 use crate::ctypes::btf::Btf;
 
 /// Facts about the kernel that a script is compiled for.
@@ -26,6 +28,60 @@ pub trait KernelFacts {
     fn cgroup_id(&self, path: &str) -> Option<u64>;
     /// The number of a signal, by its name with or without `SIG`.
     fn signal(&self, name: &str) -> Option<u64>;
+    /// The program or library that a name leads to: a path, a library's short name, or a program's.
+    ///
+    /// # Errors
+    /// Why nothing is known of it, in words.
+    fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String>;
+}
+
+/// A program or library: where probes can be set in it.
+pub trait Executable {
+    /// Where it lies.
+    fn path(&self) -> &str;
+    /// Finds a function by its name.
+    ///
+    /// # Errors
+    /// Why its functions are not known, in words; so for the others.
+    fn function(&self, name: &str) -> Result<Option<UserFunction>, String>;
+    /// All functions.
+    fn functions(&self) -> Result<Vec<UserFunction>, String>;
+    /// What a name was in the source of C++ or Rust; one of neither stays as it is.
+    fn demangled(&self, name: &str) -> String;
+    /// Whether a probe can be set at an offset, so many bytes behind a function's first instruction; if not, why.
+    fn can_probe(&self, offset: u64, inside: u64) -> Result<(), &'static str>;
+    /// All static probes.
+    fn notes(&self) -> Result<Vec<Note>, String>;
+}
+
+/// A function of a program or library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserFunction {
+    /// Its name in the symbol table.
+    pub name: String,
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// Where it is loaded to, before the whole file is moved.
+    pub address: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Whether it only finds the function that is to be called, once in a process.
+    pub indirect: bool,
+}
+
+/// A static probe of a program or library (`sys/sdt.h`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Its provider.
+    pub provider: String,
+    /// Its name.
+    pub name: String,
+    /// Where it lies in the file.
+    pub offset: u64,
+    /// Where in the file its semaphore lies, 0 if it has none.
+    pub semaphore: u64,
+    /// Where its arguments are: `-4@%edi 8@-8(%rbp)`.
+    pub arguments: String,
 }
 
 /// Whether a kernel has a 32-bit system call entry.

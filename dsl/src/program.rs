@@ -253,7 +253,7 @@ impl fmt::Display for Shown {
     }
 }
 
-const BUILTINS: [&str; 14] = [
+const BUILTINS: [&str; 15] = [
     "pid",
     "tid",
     "uid",
@@ -268,6 +268,7 @@ const BUILTINS: [&str; 14] = [
     "monotonic",
     "tai",
     "node",
+    "cookie",
 ];
 
 /// A register or a builtin.

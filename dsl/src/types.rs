@@ -150,6 +150,8 @@ pub enum Named {
     Syscall,
     /// A probe of the script.
     Probe,
+    /// The function that a probe of the script is on, by the number of the probe.
+    Function,
     /// A signal.
     Signal,
     /// An error number, shown as its message.
@@ -285,6 +287,7 @@ impl Type {
             Type::Enum(named) => return format!("an `enum {}`", named.name),
             Type::Named(Named::Syscall) => "a system call's name",
             Type::Named(Named::Probe) => "a probe's name",
+            Type::Named(Named::Function) => "a function's name",
             Type::Named(Named::Signal) => "a signal's name",
             Type::Named(Named::Errno) => "an error's message",
             Type::Named(Named::User) => "a user's name",

@@ -120,21 +120,23 @@ impl Built {
             Signals::listen(&self.program).map_err(failed("listening for signals"))?
         };
         run_clauses(&self.program, &mut self.stage, |site| matches!(site, Site::Begin { .. }));
-        let mut links = Vec::new();
+        let (mut links, mut left_out) = (Vec::new(), Vec::new());
         if self.stage.exit.is_none() {
             let sites =
                 self.loaded.iter().flat_map(|loaded| loaded.clauses.iter().map(move |clause| (loaded, *clause)));
             for (loaded, clause) in sites {
                 let site = &self.program.clauses[clause].site;
-                let link = attach::attach(loaded.fd(), site, tracefs).map_err(|error| LoadError::Attach {
+                let attachment = attach::attach(loaded.fd(), site, tracefs).map_err(|error| LoadError::Attach {
                     probe: self.program.probes[site.probe()].clone(),
                     reason: attach::reason(site, &error),
                     error,
                 });
-                links.push(link?);
+                let attachment = attachment?;
+                links.extend(attachment.links);
+                left_out.extend(attachment.left_out);
             }
         }
-        Ok(Attached { built: self, links, runtime, signals })
+        Ok(Attached { built: self, links, left_out, runtime, signals })
     }
 }
 
@@ -176,6 +178,7 @@ pub struct Outcome {
 pub struct Attached {
     built: Built,
     links: Vec<Link>,
+    left_out: Vec<usize>,
     runtime: Runtime,
     signals: Signals,
 }
@@ -212,8 +215,13 @@ const LONGEST_WAIT: Duration = Duration::from_millis(32);
 impl Attached {
     /// Says that all is attached.
     pub fn announce(&mut self) {
-        let probes = probes(&self.built.program);
+        let probes = probes(&self.built.program) - self.left_out.len();
         self.built.stage.attached(probes);
+    }
+
+    /// Of the probes that patterns stand for, the names of those that could not be set.
+    pub fn left_out(&self) -> impl Iterator<Item = &str> {
+        self.left_out.iter().map(|probe| self.built.program.probes[*probe].as_str())
     }
 
     /// Polls until the trace ends, then runs the END clauses and prints the maps.
@@ -221,7 +229,7 @@ impl Attached {
     /// # Errors
     /// If signals, timers or descriptors can't be waited for.
     pub fn run(self, ends: Ends) -> Result<Outcome, TraceError> {
-        let Attached { mut built, links, runtime, mut signals } = self;
+        let Attached { mut built, links, runtime, mut signals, .. } = self;
         let attached = !links.is_empty();
         let command =
             runtime.block_on(built.poll(ends, &mut signals, attached)).map_err(failed("waiting for events"))?;

@@ -233,7 +233,7 @@ impl Stage {
             Type::Named(_) | Type::Time(_) | Type::Enum(_) | Type::Bool | Type::Mac if spec.conversion != 's' => {
                 output::printf::number(line, spec, value::word_at(record, slot.offset));
             }
-            Type::Named(Named::Syscall | Named::Probe) => {
+            Type::Named(Named::Syscall | Named::Probe | Named::Function) => {
                 if let Value::Text(name) = self.names.slot(record, slot) {
                     output::printf::text(line, spec, &name, raw);
                 }

@@ -123,6 +123,11 @@ impl Names {
         match named {
             Named::Syscall => syscall(word),
             Named::Probe => self.probes.get(word as usize).cloned().unwrap_or_default(),
+            Named::Function => {
+                let probe = self.probes.get(word as usize).map_or("", String::as_str);
+                // Behind the provider and the binary; a name of C++ holds colons of its own.
+                probe.splitn(3, ':').nth(2).unwrap_or_default().to_owned()
+            }
             Named::Signal => signals::signal_name(word),
             Named::Errno => errno::strerror(word as i64),
             Named::User => self.found.borrow_mut().users.name(word as u32),

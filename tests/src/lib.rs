@@ -4,10 +4,11 @@ pub mod process;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use scope_dsl::ctypes::btf::Btf;
 use scope_dsl::ctypes::fixture;
-use scope_dsl::facts::{Compat, CompatFlag, KernelFacts};
+use scope_dsl::facts::{Compat, CompatFlag, Executable, KernelFacts, Note, UserFunction};
 
 /// A recorded kernel: a copy of the parts of tracefs that the scripts name, the same wherever the tests run.
 pub struct Recorded {
@@ -79,5 +80,60 @@ impl KernelFacts for Recorded {
 
     fn signal(&self, name: &str) -> Option<u64> {
         scope::names::signals::signal_number(name)
+    }
+
+    fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String> {
+        match name {
+            "/bin/bash" => Ok(Rc::new(RecordedFile)),
+            _ => Err(format!("{name} does not exist")),
+        }
+    }
+}
+
+/// A program with few functions, one of which has two names.
+struct RecordedFile;
+
+impl Executable for RecordedFile {
+    fn path(&self) -> &str {
+        "/bin/bash"
+    }
+
+    fn function(&self, name: &str) -> Result<Option<UserFunction>, String> {
+        Ok(self.functions()?.into_iter().find(|function| function.name == name))
+    }
+
+    fn functions(&self) -> Result<Vec<UserFunction>, String> {
+        let function = |(name, offset): (&str, u64)| UserFunction {
+            name: name.to_owned(),
+            offset,
+            address: offset + 0x400000,
+            size: 32,
+            indirect: name == "strlen",
+        };
+        let functions = [
+            ("_ZN1A1fEi", 0x1000),
+            ("__readline", 0x1020),
+            ("main", 0x1040),
+            ("read_token", 0x1060),
+            ("readline", 0x1020),
+            ("strlen", 0x1080),
+        ];
+        Ok(functions.map(function).into())
+    }
+
+    fn demangled(&self, name: &str) -> String {
+        name.replace("_ZN1A1fEi", "A::f(int)")
+    }
+
+    fn can_probe(&self, offset: u64, inside: u64) -> Result<(), &'static str> {
+        match (offset, inside) {
+            (0x1060, _) => Err("the kernel can't step over its first instruction"),
+            (_, inside) if inside % 4 != 0 => Err("no instruction begins there"),
+            _ => Ok(()),
+        }
+    }
+
+    fn notes(&self) -> Result<Vec<Note>, String> {
+        Ok(Vec::new())
     }
 }

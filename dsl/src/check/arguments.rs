@@ -140,7 +140,10 @@ impl Checker<'_> {
                 _ => (true, ""),
             },
             'g' => (number, "allocation flags are an integer"),
-            _ => (number && *ty != Type::Named(crate::types::Named::Probe), "`%s` prints it"),
+            _ => (
+                number && !matches!(ty, Type::Named(crate::types::Named::Probe | crate::types::Named::Function)),
+                "`%s` prints it",
+            ),
         };
         if !fits {
             let shown = if spec.conversion == 'g' { "gr".to_owned() } else { spec.conversion.to_string() };

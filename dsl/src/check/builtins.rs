@@ -59,7 +59,13 @@ impl Checker<'_> {
                 self.error(Diagnostic::error("E0323", span, title, "not at this probe"));
                 return None;
             }
-            (Builtin::Probe, Site::SyscallSet { .. } | Site::Tracepoint { shared: true, .. }) => {}
+            (Builtin::Func, site) if !matches!(site, Site::Uprobe { .. }) => {
+                let error =
+                    Diagnostic::error("E0323", span, "`func` is not known here", "this probe is on no function");
+                self.error(error.help("`probe` is the name of the probe"));
+                return None;
+            }
+            (Builtin::Probe | Builtin::Func, site) if site.asks_for_probe() => {}
             (Builtin::Retval, _) => return self.returned(span),
             (Builtin::Probe, site) => {
                 let probe = site.probe();

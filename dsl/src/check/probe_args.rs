@@ -5,7 +5,7 @@ use crate::checked::{Access, Expr, ExprKind};
 use crate::ctypes::{CType, Named as Tag, TypeId};
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Field, Shape};
-use crate::probes::Site;
+use crate::probes::{Given, Site};
 use crate::source::Span;
 use crate::types::{Part, Space, Type};
 
@@ -42,14 +42,15 @@ impl Checker<'_> {
                 self.set_field(first, exit, span)
             }
             site if site.is_typed() => self.typed_argument(member, span),
-            _ => {
-                let error = Diagnostic::error(
-                    "E0323",
-                    span,
-                    "`args` is known at probes only",
-                    "BEGIN, END and interval have none",
-                );
-                self.error(error);
+            site => {
+                let (label, help) = match site.given() {
+                    Given::Registers => {
+                        ("nothing names what is there", "`arg0`, `arg1`, ... are a function's arguments")
+                    }
+                    Given::Returned => ("the arguments are gone", "`retval` is what the function returned"),
+                    _ => ("this probe is given nothing", "tracepoints have arguments by name"),
+                };
+                self.error(Diagnostic::error("E0323", span, "`args` is not known here", label).help(help));
                 None
             }
         }

@@ -35,4 +35,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         "tracepoint:sched:switch* { @ = count(); }",
         "tracepoint:sched:sched_s* { @ = count(); }",
     ),
+    entry(
+        "E0205",
+        "A program or library can't be probed",
+        "It is not there, can't be read, or the place that is meant can't hold a probe; the message says which. A library is \
+         found by its short name, as `libc`, a program by its name in $PATH, and both by their paths.",
+        "uprobe:/bin/no_such_program:main { @ = count(); }",
+        "uprobe:/bin/bash:readline { @ = count(); }",
+    ),
 ];

@@ -61,4 +61,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         "sys_enter /1 == 2/ { @ = count(); }",
         "sys_enter /pid == 2/ { @ = count(); }",
     ),
+    entry(
+        "W0009",
+        "Some functions of a pattern can't be probed",
+        "A probe puts a trap in the place of an instruction and steps over that elsewhere. The kernel can't do that with every \
+         instruction, and some it takes for others, which would break the process. Those functions are left out.",
+        "uprobe:/bin/bash:read* { @[func] = count(); }",
+        "uprobe:/bin/bash:readl* { @[func] = count(); }",
+    ),
 ];

@@ -157,7 +157,7 @@ impl Lowerer<'_> {
     /// Whether an addition must be one step: on a value that all CPUs share always; on a CPU's own only if another
     /// program may come between, as an interrupt's does.
     fn atomic(&self, map: usize) -> u8 {
-        (!self.maps[map].storage.kind.is_per_cpu() || self.shared[map]).into()
+        (!self.maps[map].storage.kind.is_per_cpu() || self.shared[map] || self.site.is_preemptible()).into()
     }
 
     fn add(&mut self, place: &Place, amount: &Expr) {

@@ -276,7 +276,7 @@ impl Lowerer<'_> {
                 self.builder.alu(Alu::Sub, dst, now, Operand::Imm(self.options.start));
             }
             Builtin::Cpid => self.builder.set(dst, self.options.cpid.unwrap_or(0).into()),
-            Builtin::Probe => self.probe(dst),
+            Builtin::Probe | Builtin::Func => self.probe(dst),
             Builtin::Nargs => self.set_nargs(dst),
             _ => self.builder.get(dst, direct(builtin).expect("all others are the machine's own, or texts")),
         }

@@ -7,6 +7,7 @@ pub mod perf;
 mod rawtracepoint;
 mod site;
 mod tracepoint;
+pub mod uprobe;
 
 use std::collections::HashMap;
 
@@ -42,9 +43,11 @@ const fn provider(
 }
 
 /// All providers.
-pub const PROVIDERS: [Provider; 9] = [
+pub const PROVIDERS: [Provider; 11] = [
     provider("tracepoint", &["t"], "tracepoint:CATEGORY:NAME", tracepoint::resolve),
     provider("rawtracepoint", &["rt", "raw_tracepoint", "tp_btf"], "rawtracepoint:NAME", rawtracepoint::resolve),
+    provider("uprobe", &["u"], "uprobe:BINARY:FUNCTION", uprobe::entry),
+    provider("uretprobe", &["ur"], "uretprobe:BINARY:FUNCTION", uprobe::exit),
     provider("profile", &["p"], "profile:hz:RATE", perf::profile),
     provider("interval", &["i"], "interval:UNIT:COUNT", interval::interval),
     provider("software", &["s"], "software:EVENT:COUNT", perf::software),
@@ -187,7 +190,7 @@ impl Resolver<'_> {
 
     /// Says that an attach point has not the form that its provider takes.
     fn malformed(&mut self, point: &Point<'_>, expected: &str, help: &str) {
-        let title = format!("`{}` is no {} probe", point.written.text, point.provider);
+        let title = format!("`{}` is malformed", point.written.text);
         self.errors.push(Diagnostic::error("E0202", point.written.span, title, expected).help(help));
     }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::perf::Event;
+use super::uprobe::Target;
 use crate::fields::Field;
 
 /// Where one plan runs.
@@ -66,6 +67,15 @@ pub enum Site {
         /// The tracepoint.
         name: String,
     },
+    /// At functions of a program or library, with the registers as context.
+    Uprobe {
+        /// Whether it is where they return.
+        exit: bool,
+        /// The program or library.
+        path: Rc<str>,
+        /// The functions, each with a probe of its own: the program asks the kernel which it is.
+        targets: Rc<Vec<Target>>,
+    },
     /// At samples of a perf event, on every CPU; the context begins with the registers.
     Perf {
         /// The number of the probe.
@@ -105,9 +115,22 @@ impl Site {
     pub fn given(&self) -> Given {
         match self {
             Site::RawTracepoint { .. } => Given::Words,
-            Site::Perf { .. } => Given::Registers,
+            Site::Perf { .. } | Site::Uprobe { exit: false, .. } => Given::Registers,
+            Site::Uprobe { exit: true, .. } => Given::Returned,
             _ => Given::Other,
         }
+    }
+
+    /// Whether its program asks the kernel which probe it runs at: it is the same for several.
+    #[must_use]
+    pub fn asks_for_probe(&self) -> bool {
+        matches!(self, Site::SyscallSet { .. } | Site::Tracepoint { shared: true, .. } | Site::Uprobe { .. })
+    }
+
+    /// Whether a run of its program can be preempted by another on the same CPU.
+    #[must_use]
+    pub fn is_preemptible(&self) -> bool {
+        matches!(self, Site::Uprobe { .. })
     }
 
     /// Whether its arguments have names that the kernel's type information tells.
@@ -132,6 +155,7 @@ impl Site {
                 *probe
             }
             Site::SyscallSet { members, .. } => members.first().map_or(0, |member| member.probe),
+            Site::Uprobe { targets, .. } => targets.first().map_or(0, |target| target.probe),
         }
     }
 
@@ -140,6 +164,7 @@ impl Site {
     pub fn probes(&self) -> usize {
         match self {
             Site::SyscallSet { members, .. } => members.len(),
+            Site::Uprobe { targets, .. } => targets.len(),
             _ => 1,
         }
     }

@@ -1,6 +1,7 @@
 //! Loaded programs to their sites: each kind of site is attached in its own way.
 
 mod reason;
+mod uprobe;
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -20,35 +21,48 @@ pub enum Link {
     Perf(Vec<PerfLink>),
     /// To a raw tracepoint.
     RawTracepoint(OwnedFd),
+    /// To many places at once.
+    Multi(OwnedFd),
+}
+
+/// What came of attaching a program to a site.
+#[derive(Debug, Default)]
+pub struct Attachment {
+    /// What keeps it attached.
+    pub links: Vec<Link>,
+    /// The numbers of the probes, among several, that could not be set.
+    pub left_out: Vec<usize>,
 }
 
 /// Attaches a program to a site.
 ///
 /// # Errors
 /// What the kernel says where it refuses.
-pub fn attach(program: BorrowedFd<'_>, site: &Site, tracefs: Option<&Tracefs>) -> io::Result<Link> {
-    match site {
+pub fn attach(program: BorrowedFd<'_>, site: &Site, tracefs: Option<&Tracefs>) -> io::Result<Attachment> {
+    let link = match site {
         Site::RawSyscalls { exit, .. } | Site::SyscallSet { exit, .. } => {
-            bpf::attach_raw_tracepoint(program, raw_syscalls(*exit)).map(Link::RawTracepoint)
+            Link::RawTracepoint(bpf::attach_raw_tracepoint(program, raw_syscalls(*exit))?)
         }
-        Site::RawTracepoint { name, .. } => bpf::attach_raw_tracepoint(program, name).map(Link::RawTracepoint),
+        Site::RawTracepoint { name, .. } => Link::RawTracepoint(bpf::attach_raw_tracepoint(program, name)?),
         Site::Tracepoint { category, name, probe, .. } => {
             let id = tracefs.and_then(|tracefs| tracefs.id(category, name));
             let event = perf::tracepoint(id.ok_or_else(|| io::Error::other("tracefs does not tell its id"))?)?;
-            Ok(Link::Perf(vec![bpf::attach_perf_event(program, event, *probe as u64)?]))
+            Link::Perf(vec![bpf::attach_perf_event(program, event, *probe as u64)?])
         }
+        Site::Uprobe { path, targets, exit } => return uprobe::attach(program, path, targets, *exit),
         Site::Perf { probe, event } => {
             let cpus = aya::util::online_cpus().map_err(|(_, error)| error)?;
             let attached = cpus.into_iter().map(|cpu| {
                 let opened = perf::sampled(*event, cpu)?;
                 bpf::attach_perf_event(program, opened, *probe as u64)
             });
-            attached.collect::<io::Result<Vec<_>>>().map(Link::Perf)
+            Link::Perf(attached.collect::<io::Result<Vec<_>>>()?)
         }
         Site::Begin { .. } | Site::End { .. } | Site::Interval { .. } | Site::Signal { .. } => {
             unreachable!("userspace clauses are not attached")
         }
-    }
+    };
+    Ok(Attachment { links: vec![link], left_out: Vec::new() })
 }
 
 fn raw_syscalls(exit: bool) -> &'static str {
@@ -71,6 +85,15 @@ pub fn way(site: &Site) -> String {
             format!("at the raw tracepoint {}, for {} system call tracepoints", raw_syscalls(*exit), members.len())
         }
         Site::RawTracepoint { name, .. } => format!("at the raw tracepoint {name}"),
+        Site::Uprobe { path, targets, exit } => {
+            let end = if *exit { "the end" } else { "the beginning" };
+            match targets.len() {
+                1 => format!("at {end} of a function of {path}"),
+                several => {
+                    format!("at {end} of {several} functions of {path}, with one system call where the kernel can")
+                }
+            }
+        }
         Site::Perf { event: Event { rate: Rate::Hertz(rate), .. }, .. } => {
             format!("at a perf event of each CPU, {rate} times a second")
         }

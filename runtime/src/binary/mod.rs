@@ -4,6 +4,7 @@
 //! whose arguments lie elsewhere than probes look, and compressed symbols (`.gnu_debugdata`).
 
 mod cache;
+mod code;
 mod contents;
 mod error;
 mod find;

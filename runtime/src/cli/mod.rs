@@ -29,7 +29,7 @@ use crate::kernel::tracefs::Tracefs;
 use crate::load::LoadError;
 use crate::output::{self, Sink};
 use crate::script::Functions;
-use crate::session::{Built, Ends, TraceError};
+use crate::session::{Attached, Built, Ends, TraceError};
 use args::{Args, Stage};
 
 /// How the process fails: a message, and whose fault it is.
@@ -230,6 +230,7 @@ fn trace(args: &Args, built: Built, started: Option<Started>, tracefs: Option<&T
     let mut attached = built.attach(tracefs).map_err(|error| explain(&error, args))?;
     if !args.quiet {
         attached.announce();
+        complain(&left_out(&attached));
     }
     let command = match started {
         Some(started) => Some(started.run().map_err(|error| failure(format!("starting the command: {error}")))?),
@@ -245,6 +246,14 @@ fn trace(args: &Args, built: Built, started: Option<Started>, tracefs: Option<&T
         complain(&format!("warning: {warning}\n"));
     }
     Ok(outcome.status)
+}
+
+/// Says which of many probes could not be set.
+fn left_out(attached: &Attached) -> String {
+    let names = attached.left_out().collect::<Vec<_>>();
+    let [first, more @ ..] = names.as_slice() else { return String::new() };
+    let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    format!("warning: {first}{others} can't be probed: the kernel can't step over their first instruction\n")
 }
 
 fn list(tracefs: io::Result<Tracefs>, pattern: &str) -> Result<u8, Failure> {

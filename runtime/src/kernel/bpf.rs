@@ -7,6 +7,7 @@ use std::mem::zeroed;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_info, bpf_prog_type};
+use scope_dsl::probes::uprobe::Target;
 
 fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
     // SAFETY: the attribute is the kernel's union, wholly initialised; pointers in it are the callers' to keep alive.
@@ -190,6 +191,7 @@ pub struct Refused {
 /// The system call's error and the verifier's log.
 pub fn load_program(
     kind: bpf_prog_type,
+    attach_type: Option<bpf_attach_type>,
     name: &str,
     instructions: &[bpf_insn],
     license: &CStr,
@@ -198,6 +200,7 @@ pub fn load_program(
     // SAFETY: as in `update`.
     let load = unsafe { &mut attr.__bindgen_anon_3 };
     load.prog_type = kind as u32;
+    load.expected_attach_type = attach_type.map_or(0, |attach_type| attach_type as u32);
     load.insn_cnt = instructions.len() as u32;
     load.insns = instructions.as_ptr() as u64;
     load.license = license.as_ptr() as u64;
@@ -261,6 +264,34 @@ pub fn attach_perf_event(program: BorrowedFd<'_>, event: OwnedFd, cookie: u64) -
     create.__bindgen_anon_3.perf_event.bpf_cookie = cookie;
     let link = bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)?;
     Ok(PerfLink { _link: link, _event: event })
+}
+
+/// Attaches a program to many places in a file; each gives its probe's number along.
+///
+/// # Errors
+/// `EINVAL` if the kernel can't (before 6.6), and as `bpf(2)`.
+pub fn attach_uprobes(program: BorrowedFd<'_>, path: &CStr, targets: &[Target], exit: bool) -> io::Result<OwnedFd> {
+    const BPF_F_UPROBE_MULTI_RETURN: u32 = 1;
+    let words = |word: fn(&Target) -> u64| targets.iter().map(word).collect::<Vec<_>>();
+    let offsets = words(|target| target.offset);
+    let semaphores = words(|target| target.semaphore);
+    let cookies = words(|target| target.probe as u64);
+    let mut attr = attr();
+    // SAFETY: as in `update`.
+    let create = unsafe { &mut attr.link_create };
+    create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
+    create.attach_type = bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32;
+    // SAFETY: as above.
+    let multi = unsafe { &mut create.__bindgen_anon_3.uprobe_multi };
+    multi.path = path.as_ptr() as u64;
+    multi.offsets = offsets.as_ptr() as u64;
+    multi.cookies = cookies.as_ptr() as u64;
+    if semaphores.iter().any(|semaphore| *semaphore != 0) {
+        multi.ref_ctr_offsets = semaphores.as_ptr() as u64;
+    }
+    multi.cnt = targets.len() as u32;
+    multi.flags = if exit { BPF_F_UPROBE_MULTI_RETURN } else { 0 };
+    bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)
 }
 
 /// What the kernel says of a loaded program.

@@ -2,11 +2,12 @@
 
 use std::cell::OnceCell;
 use std::path::Path;
+use std::rc::Rc;
 
 use scope_dsl::ctypes::btf::Btf;
-use scope_dsl::facts::{Compat, CompatFlag, KernelFacts};
+use scope_dsl::facts::{Compat, CompatFlag, Executable, KernelFacts};
 
-use super::{btf, process, syscalls, tracefs::Tracefs};
+use super::{btf, executable, process, syscalls, tracefs::Tracefs};
 use crate::names::{cgroups, signals};
 use crate::symbols::KernelSymbols;
 
@@ -87,5 +88,9 @@ impl KernelFacts for LiveFacts<'_> {
 
     fn signal(&self, name: &str) -> Option<u64> {
         signals::signal_number(name)
+    }
+
+    fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String> {
+        executable::open(name)
     }
 }

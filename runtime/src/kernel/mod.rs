@@ -2,6 +2,7 @@
 
 pub mod bpf;
 mod btf;
+mod executable;
 pub mod facts;
 pub mod perf;
 pub mod process;

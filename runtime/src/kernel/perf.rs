@@ -1,5 +1,7 @@
 //! Perf events (`perf_event_open(2)`): what programs at tracepoints, probes and samples are attached to.
 
+use std::ffi::CStr;
+use std::fs;
 use std::io;
 use std::mem::zeroed;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -55,4 +57,35 @@ fn open(attr: &perf_event_attr, pid: libc::pid_t, cpu: libc::c_int) -> io::Resul
     }
     // SAFETY: the kernel has just given the descriptor to us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Opens the perf event of a place in a program or library, in whatever process runs it.
+///
+/// # Errors
+/// As `perf_event_open(2)`: `EINVAL` or `EOPNOTSUPP` if the instruction there can't be probed.
+pub fn uprobe(path: &CStr, offset: u64, semaphore: u64, exit: bool) -> io::Result<OwnedFd> {
+    let kind = device("uprobe", "type")?.parse::<u32>().map_err(io::Error::other)?;
+    let mut config = 0;
+    if exit {
+        config |= 1 << bit(&device("uprobe", "format/retprobe")?)?;
+    }
+    if semaphore != 0 {
+        config |= semaphore << bit(&device("uprobe", "format/ref_ctr_offset")?)?;
+    }
+    let mut attr = attr(kind, config);
+    attr.__bindgen_anon_3.uprobe_path = path.as_ptr() as u64;
+    attr.__bindgen_anon_4.probe_offset = offset;
+    open(&attr, -1, 0)
+}
+
+/// What the kernel says of one of its kinds of events.
+fn device(kind: &str, what: &str) -> io::Result<String> {
+    let text = fs::read_to_string(format!("/sys/bus/event_source/devices/{kind}/{what}"))?;
+    Ok(text.trim().to_owned())
+}
+
+/// The first bit of a field in `config`: `config:0`, `config:32-63`.
+fn bit(field: &str) -> io::Result<u32> {
+    let bits = field.strip_prefix("config:").and_then(|bits| bits.split('-').next());
+    bits.and_then(|first| first.parse().ok()).ok_or_else(|| io::Error::other(format!("unreadable field `{field}`")))
 }

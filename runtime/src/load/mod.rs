@@ -8,8 +8,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use aya::maps::{MapData, MapError};
-use aya_obj::generated::{bpf_map_type, bpf_prog_type};
-use scope_common::plan::{Image, STACK_FRAME};
+use aya_obj::generated::{bpf_attach_type, bpf_map_type, bpf_prog_type};
+use scope_common::plan::{Image, SCRATCHES, STACK_FRAME};
 use scope_dsl::probes::Site;
 use scope_dsl::program::{Clause, Plan, Program};
 
@@ -120,7 +120,8 @@ pub fn load(program: &Program, maps: &KernelMaps) -> Result<(Vec<Loaded>, usize)
     for (index, clause) in kernel {
         let same = |have: &usize| {
             let other = &program.clauses[*have];
-            other.plan == clause.plan && kind(&other.site) as u32 == kind(&clause.site) as u32
+            let how = |site: &Site| (kind(site) as u32, attach_type(site).map(|how| how as u32), site.is_preemptible());
+            other.plan == clause.plan && how(&other.site) == how(&clause.site)
         };
         match loaded.iter_mut().find(|loaded| same(&loaded.clauses[0])) {
             Some(loaded) => loaded.clauses.push(index),
@@ -135,17 +136,28 @@ fn kind(site: &Site) -> bpf_prog_type {
     match site {
         Site::Tracepoint { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT,
         Site::Perf { .. } => bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
+        Site::Uprobe { .. } => bpf_prog_type::BPF_PROG_TYPE_KPROBE,
         _ => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
     }
 }
 
+/// How it is to be attached, where the kernel wants to know that beforehand.
+fn attach_type(site: &Site) -> Option<bpf_attach_type> {
+    match site {
+        Site::Uprobe { targets, .. } if targets.len() > 1 => Some(bpf_attach_type::BPF_TRACE_UPROBE_MULTI),
+        _ => None,
+    }
+}
+
 fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Clause) -> Result<Loaded, LoadError> {
-    let image = image(&clause.plan);
+    let claims = clause.site.is_preemptible();
+    let image = image(&clause.plan, claims);
     let rodata = maps::constant("plan", &template.rodata_with(&image))?;
     // A scratch map of its own for each program: another program that interrupts this one has another.
     let per_cpu = bpf_map_type::BPF_MAP_TYPE_PERCPU_ARRAY;
-    let scratch =
-        (image.scratch > 0).then(|| maps::create("scratch", per_cpu, 4, image.scratch as u32, 1, 0)).transpose()?;
+    // Where it can be interrupted by itself it has several, and a word behind them that says which are taken.
+    let (size, number) = if claims { (image.scratch as u32 + 8, SCRATCHES) } else { (image.scratch as u32, 1) };
+    let scratch = (image.scratch > 0).then(|| maps::create("scratch", per_cpu, 4, size, number, 0)).transpose()?;
     let slots = slots(&clause.plan, maps);
     let instructions = template.instructions_with(|name| match name {
         MapName::Rodata => maps::fd(&rodata).as_raw_fd(),
@@ -158,7 +170,7 @@ fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Claus
         MapName::Nothing => maps::fd(&maps.nothing).as_raw_fd(),
         MapName::Slot(slot) => maps.optional(slots.get(&slot).copied()),
     });
-    match bpf::load_program(kind(&clause.site), "scope", &instructions, &template.license) {
+    match bpf::load_program(kind(&clause.site), attach_type(&clause.site), "scope", &instructions, &template.license) {
         Ok(fd) => {
             Ok(Loaded { clauses: vec![index], fd, _own: [Some(rodata), scratch].into_iter().flatten().collect() })
         }
@@ -183,11 +195,12 @@ fn slots<'m>(plan: &Plan, maps: &'m KernelMaps) -> HashMap<u8, &'m MapData> {
 }
 
 /// The bytes of a plan.
-fn image(plan: &Plan) -> Image {
+fn image(plan: &Plan, claims: bool) -> Image {
     let mut image = Image::EMPTY;
     image.ops[..plan.ops.len()].copy_from_slice(&plan.ops);
     image.data[..plan.data.len()].copy_from_slice(&plan.data);
     image.scratch = plan.frame.saturating_sub(STACK_FRAME) as u64;
+    image.claims = (claims && image.scratch > 0).into();
     image.watermark = u64::from(maps::RING_SIZE) / 4;
     image
 }

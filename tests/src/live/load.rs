@@ -32,6 +32,10 @@ pub fn run(arguments: &[OsString]) {
         }
         "slow" => repeat(number, || call(libc::SYS_getppid, [0, 0, 0])),
         "write" => (0..number).for_each(|_| call(libc::SYS_write, [-1, 0, 0])),
+        // SAFETY: it takes nothing and changes nothing but its own state.
+        "rand" => (0..number).for_each(|_| _ = std::hint::black_box(unsafe { libc::rand() })),
+        "getenv" => (0..number).for_each(|_| _ = std::env::var_os("SCOPE_NAME")),
+        "getenvs" => getenvs(number),
         "burn" => burn(Duration::from_millis(number)),
         "pages" => pages(number as usize),
         "status" => std::process::exit(number as i32),
@@ -68,6 +72,20 @@ fn pages(number: usize) {
         libc::madvise(start, number * PAGE, libc::MADV_NOHUGEPAGE);
         (0..number).for_each(|page| start.cast::<u8>().add(page * PAGE).write_volatile(1));
     }
+}
+
+/// Two threads that share one CPU, and look a name up so often together.
+fn getenvs(number: u64) {
+    // SAFETY: a set of CPUs of our own.
+    unsafe {
+        let mut first = std::mem::zeroed::<libc::cpu_set_t>();
+        libc::CPU_SET(0, &mut first);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const first);
+    }
+    let half = move || (0..number / 2).for_each(|_| _ = std::env::var_os("SCOPE_NAME"));
+    let other = std::thread::spawn(half);
+    half();
+    other.join().expect("the thread only looks a name up");
 }
 
 /// Two threads, so that two CPUs count at once.

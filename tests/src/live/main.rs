@@ -65,6 +65,11 @@ const TESTS: &[Test] = tests! {
         raw_tracepoints_have_arguments_by_name
         tracepoints_of_one_clause_share_a_program
         a_signal_runs_a_clause
+        functions_of_a_library_are_counted
+        functions_have_arguments_and_results
+        a_pattern_counts_as_its_functions_do
+        what_can_not_be_probed_is_refused
+        two_threads_in_one_function_lose_nothing
     }
     output {
         every_record_is_printed_or_reported_lost

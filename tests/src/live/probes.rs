@@ -106,3 +106,67 @@ pub fn a_signal_runs_a_clause() -> Result<(), Failed> {
     refused.ended_with(2)?;
     check(refused.stderr.contains("E0202"), || refused.stderr)
 }
+
+pub fn functions_of_a_library_are_counted() -> Result<(), Failed> {
+    let ran = script(
+        "uprobe:libc:rand /pid == cpid/ { @[func, probe] = count(); } u:libc.so.6:rand+4 /pid == cpid/ { @inside = count(); }",
+        &["rand", "1000"],
+    )?;
+    let counted =
+        ran.stdout.lines().find(|line| line.starts_with("@[rand, uprobe:/") && line.contains("libc.so.6:rand]: 1000"));
+    check(counted.is_some(), || ran.stdout.clone())?;
+    same(ran.value("@inside: ")?, "1000")
+}
+
+pub fn functions_have_arguments_and_results() -> Result<(), Failed> {
+    let ran = script(
+        "uprobe:libc:getenv /pid == cpid/ { @[str(arg0)] = count(); }
+         uretprobe:libc:getenv /pid == cpid/ { @null[retval == 0, retval > 0xffffffffffff] = count(); }",
+        &["getenv", "300"],
+    )?;
+    same(ran.value("@[SCOPE_NAME]: ")?, "300")?;
+    same(ran.value("@null[1, 0]: ")?, "300")
+}
+
+pub fn a_pattern_counts_as_its_functions_do() -> Result<(), Failed> {
+    let ran = script(
+        "uprobe:libc:*rand* /pid == cpid/ { @[func] = count(); } uretprobe:libc:*rand* /pid == cpid/ { @r[func] = count(); }",
+        &["rand", "500"],
+    )?;
+    for map in ["@", "@r"] {
+        // rand(3) calls random(3).
+        same((map, ran.value(&format!("{map}[rand]: "))?), (map, "500"))?;
+        same((map, ran.value(&format!("{map}[random]: "))?), (map, "500"))?;
+    }
+    Ok(())
+}
+
+pub fn what_can_not_be_probed_is_refused() -> Result<(), Failed> {
+    for (probe, said) in [
+        ("uprobe:/no/such/file:main", "/no/such/file does not exist"),
+        ("uprobe:/etc/hostname:main", "is no ELF file"),
+        ("uprobe:/bin:main", "is no regular file"),
+        ("uprobe:libc:no_such_function", "has no such function"),
+        ("uprobe:libc:rand+1", "no instruction begins there"),
+        ("uprobe:no_such_library:main", "no program or library is called `no_such_library`"),
+    ] {
+        let ran = run(&["-e", &format!("{probe} {{ @ = count(); }}")]);
+        ran.ended_with(2)?;
+        check(ran.stderr.contains(said), || format!("{probe}\n{}", ran.stderr))?;
+    }
+    Ok(())
+}
+
+pub fn two_threads_in_one_function_lose_nothing() -> Result<(), Failed> {
+    // Each event fills scratch memory with a string and a key; on one CPU the threads preempt each other.
+    let text = "uprobe:libc:getenv /pid == cpid && str(arg0) == \"SCOPE_NAME\"/ {
+        @[str(arg0), comm, tid != pid] = count(); @n = count(); @s = sum(1); @at[usym(reg(\"ip\"))] = count(); }";
+    let ran = script(text, &["getenvs", "40000"])?;
+    same(ran.value("@n: ")?, "40000")?;
+    same(ran.value("@s: ")?, "40000")?;
+    same(ran.value("@at[getenv]: ")?, "40000")?;
+    for thread in ["0", "1"] {
+        same(ran.value(&format!("@[SCOPE_NAME, live, {thread}]: "))?, "20000")?;
+    }
+    check(!ran.stderr.contains("skipped"), || ran.stderr)
+}

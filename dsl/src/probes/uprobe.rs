@@ -1,0 +1,172 @@
+//! `uprobe` and `uretprobe`: functions of programs and libraries.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::{Draft, Point, Resolver, Site, is_pattern, matches};
+use crate::diagnostic::Diagnostic;
+use crate::facts::{Executable, UserFunction};
+
+/// A place in a program or library that a probe is set on.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The number of the probe.
+    pub probe: usize,
+    /// Where it lies in the file.
+    pub offset: u64,
+    /// Where in the file the word lies that counts who is interested (a semaphore of a static probe); 0 if there is none.
+    pub semaphore: u64,
+}
+
+/// `uprobe:BINARY:FUNCTION`.
+pub(super) fn entry(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft) {
+    resolve(resolver, point, draft, false);
+}
+
+/// `uretprobe:BINARY:FUNCTION`.
+pub(super) fn exit(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft) {
+    resolve(resolver, point, draft, true);
+}
+
+fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, exit: bool) {
+    let Some((binary, function)) = split(&point.rest) else {
+        let label = format!("expected `{}:BINARY:FUNCTION`", point.provider);
+        return resolver.malformed(point, &label, "as in `uprobe:libc:malloc` or `uprobe:/bin/bash:readline`");
+    };
+    let Some(file) = resolver.executable(point, binary) else { return };
+    let mut found = match places(&*file, &function) {
+        Ok(found) => found,
+        Err(problem) => return resolver.unreadable(point, &problem),
+    };
+    if exit && found.iter().any(|place| place.inside > 0) {
+        return resolver.malformed(
+            point,
+            "a function returns as a whole",
+            "`uprobe` takes an offset, `uretprobe` none",
+        );
+    }
+    let mut refused = Vec::new();
+    found.retain(|place| match file.can_probe(place.offset, place.inside) {
+        Err(reason) => {
+            refused.push((place.name.clone(), reason));
+            false
+        }
+        Ok(()) => true,
+    });
+    if let [(name, reason), more @ ..] = refused.as_slice() {
+        if found.is_empty() {
+            return resolver.unreadable(point, reason);
+        }
+        resolver.left_out(point, name, reason, more.len());
+    }
+    if found.is_empty() && is_pattern(&function) {
+        return resolver.no_match(point);
+    }
+    if found.is_empty() {
+        let names = file.functions().unwrap_or_default();
+        let list = format!("those that `scope -l '{}:{binary}:*'` lists", point.provider);
+        let label = format!("{} has no such function", file.path());
+        return resolver.unknown(point, &label, &function, names.iter().map(|known| known.name.as_str()), &list);
+    }
+    let targets = found.into_iter().map(|place| Target {
+        probe: resolver.number(format!("{}:{}:{}", point.provider, file.path(), place.name)),
+        offset: place.offset,
+        semaphore: 0,
+    });
+    let targets = Rc::new(targets.collect());
+    draft.sites.push(Site::Uprobe { exit, path: file.path().into(), targets });
+}
+
+/// The binary, and the function as it is written: it may hold colons, and quotes around them.
+fn split<'a>(rest: &[&'a str]) -> Option<(&'a str, String)> {
+    let (binary, function) = rest.split_first()?;
+    // `cpp:` says that a C++ name follows: all names are looked at by what they mean in C++ and Rust anyway.
+    let function = match function {
+        ["cpp", more @ ..] if !more.is_empty() => more.join(":"),
+        _ => function.join(":"),
+    };
+    let bare = function.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&function);
+    (!binary.is_empty() && !bare.is_empty()).then(|| (*binary, bare.to_owned()))
+}
+
+/// A place that a probe is to be set on.
+struct Place {
+    name: String,
+    /// In the file.
+    offset: u64,
+    /// Bytes behind the beginning of its function.
+    inside: u64,
+}
+
+/// The places that are meant: by an address, a function, a function with an offset, or a pattern.
+fn places(file: &dyn Executable, written: &str) -> Result<Vec<Place>, String> {
+    let number = |text: &str| crate::parse::literal::number(text).ok();
+    let one = |offset, inside| Ok(vec![Place { name: written.to_owned(), offset, inside }]);
+    if let Some(address) = number(written) {
+        let around =
+            |function: &UserFunction| (function.address..function.address + function.size.max(1)).contains(&address);
+        let function = file.functions()?.into_iter().find(around);
+        let function = function.ok_or_else(|| format!("no function of {} lies at {written}", file.path()))?;
+        let inside = address - function.address;
+        return one(function.offset + inside, inside);
+    }
+    if let Some(function) = file.function(written)? {
+        return one(function.offset, 0);
+    }
+    if let Some((name, offset)) = written.rsplit_once('+')
+        && let (Some(inside), Some(function)) = (number(offset), file.function(name)?)
+    {
+        if inside >= function.size {
+            return Err(format!("{name} has {} bytes only", function.size));
+        }
+        return one(function.offset + inside, inside);
+    }
+    let functions = file.functions()?;
+    let plain = written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_*?.@$".contains(&byte));
+    let meant = |function: &&UserFunction| {
+        // What is no name of C may be one of C++ or Rust, with its parameters or without.
+        let in_source = |name: &str| {
+            let name = file.demangled(name);
+            matches(written, &name) || name.split_once('(').is_some_and(|(bare, _)| matches(written, bare))
+        };
+        matches(written, &function.name) || !plain && in_source(&function.name)
+    };
+    // A function that has several names is probed once, under the shortest; one that only finds another is none that is
+    // called.
+    let mut by_offset = HashMap::<u64, &str>::new();
+    for function in functions.iter().filter(meant).filter(|function| !function.indirect) {
+        let known = by_offset.entry(function.offset).or_insert(&function.name);
+        if (function.name.len(), &*function.name) < (known.len(), *known) {
+            *known = &function.name;
+        }
+    }
+    let places = by_offset.into_iter().map(|(offset, name)| Place { name: name.to_owned(), offset, inside: 0 });
+    let mut places = places.collect::<Vec<_>>();
+    places.sort_by_key(|place| place.offset);
+    Ok(places)
+}
+
+impl Resolver<'_> {
+    /// Opens the program or library that a probe names.
+    pub(super) fn executable(&mut self, point: &Point<'_>, name: &str) -> Option<Rc<dyn Executable>> {
+        match self.facts.executable(name) {
+            Ok(file) => Some(file),
+            Err(problem) => {
+                self.unreadable(point, &problem);
+                None
+            }
+        }
+    }
+
+    /// Warns that of many probes some are not set.
+    fn left_out(&mut self, point: &Point<'_>, name: &str, reason: &str, others: usize) {
+        let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+        let title = format!("`{name}`{others} can't be probed");
+        self.errors.push(Diagnostic::warning("W0009", point.written.span, title, reason.to_owned()));
+    }
+
+    fn unreadable(&mut self, point: &Point<'_>, problem: &str) {
+        let title = format!("`{}` can't be probed", point.written.text);
+        self.missing(Diagnostic::error("E0205", point.written.span, title, problem));
+    }
+}
