@@ -22,7 +22,6 @@ struct Place {
 /// The processes that were met in the maps.
 pub struct Noted {
     places: Vec<Place>,
-    processes: HashSet<u32>,
     wait: Duration,
     next: Instant,
 }
@@ -31,7 +30,7 @@ pub struct Noted {
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_millis(200);
 /// To look takes at most one part in so many of the time.
-const SHARE: u32 = 50;
+const SHARE: u32 = 20;
 
 impl Noted {
     /// Finds out where a program's maps hold stacks or symbols of processes.
@@ -48,7 +47,7 @@ impl Noted {
                 find(ty, 0, &mut |offset| places.push(Place { map, in_key: false, offset }));
             }
         }
-        Noted { places, processes: HashSet::new(), wait: FIRST_WAIT, next: Instant::now() + FIRST_WAIT }
+        Noted { places, wait: FIRST_WAIT, next: Instant::now() + FIRST_WAIT }
     }
 
     /// When to look next; never, if no map holds addresses.
@@ -57,10 +56,11 @@ impl Noted {
         (!self.places.is_empty()).then_some(self.next)
     }
 
-    /// Looks for processes that were not met before, and has them remembered. Where a map can't be read, its processes
-    /// stay unknown, and so do their symbols if they exit.
+    /// Looks for processes and has them remembered as they are now: they may have mapped more since. Where a map can't be
+    /// read, its processes stay unknown, and so do their symbols if they exit.
     pub fn look(&mut self, tables: &Tables, names: &Names) {
         let begun = Instant::now();
+        let mut processes = HashSet::new();
         for place in &self.places {
             for (key, words) in tables.glance(place.map).unwrap_or_default() {
                 let word = match place.in_key {
@@ -69,7 +69,7 @@ impl Noted {
                 };
                 // The low half is the process (`Code::Stack`, `scope_common::plan`).
                 let process = word as u32;
-                if process != 0 && self.processes.insert(process) {
+                if process != 0 && processes.insert(process) {
                     names.note(process);
                 }
             }
