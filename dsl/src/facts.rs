@@ -28,11 +28,32 @@ pub trait KernelFacts {
     fn cgroup_id(&self, path: &str) -> Option<u64>;
     /// The number of a signal, by its name with or without `SIG`.
     fn signal(&self, name: &str) -> Option<u64>;
+    /// The functions of the kernel that can be probed.
+    fn kernel_functions(&self) -> &[KernelFunction];
+    /// Whether functions of the kernel can be probed by kprobes.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn kprobes(&self) -> Result<(), &'static str>;
+    /// Whether functions of the kernel can be probed by fentry and fexit.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn trampolines(&self) -> Result<(), &'static str>;
     /// The program or library that a name leads to: a path, a library's short name, or a program's.
     ///
     /// # Errors
     /// Why nothing is known of it, in words.
     fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String>;
+}
+
+/// A function of the kernel that can be probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelFunction {
+    /// Its module, if it is not the kernel's own.
+    pub module: Option<String>,
+    /// Its name.
+    pub name: String,
 }
 
 /// A program or library: where probes can be set in it.

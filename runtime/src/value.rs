@@ -125,8 +125,9 @@ impl Names {
             Named::Probe => self.probes.get(word as usize).cloned().unwrap_or_default(),
             Named::Function => {
                 let probe = self.probes.get(word as usize).map_or("", String::as_str);
-                // Behind the provider and the binary; a name of C++ holds colons of its own.
-                probe.splitn(3, ':').nth(2).unwrap_or_default().to_owned()
+                // Behind the provider and the binary, where a name of C++ holds colons of its own; or the module.
+                let name = if probe.starts_with('u') { probe.splitn(3, ':').nth(2) } else { probe.rsplit(':').next() };
+                name.unwrap_or_default().to_owned()
             }
             Named::Signal => signals::signal_name(word),
             Named::Errno => errno::strerror(word as i64),

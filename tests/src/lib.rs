@@ -8,13 +8,14 @@ use std::rc::Rc;
 
 use scope_dsl::ctypes::btf::Btf;
 use scope_dsl::ctypes::fixture;
-use scope_dsl::facts::{Compat, CompatFlag, Executable, KernelFacts, Note, UserFunction};
+use scope_dsl::facts::{Compat, CompatFlag, Executable, KernelFacts, KernelFunction, Note, UserFunction};
 
 /// A recorded kernel: a copy of the parts of tracefs that the scripts name, the same wherever the tests run.
 pub struct Recorded {
     root: PathBuf,
     tracepoints: Vec<String>,
     types: Option<Vec<u8>>,
+    functions: Vec<KernelFunction>,
 }
 
 impl Recorded {
@@ -27,7 +28,13 @@ impl Recorded {
         let root = own().join("kernel");
         let list = fs::read_to_string(root.join("available_events")).expect("the kernel was recorded");
         let types = fs::read_to_string(root.join("types.h")).ok().map(|types| fixture::btf(&types));
-        Recorded { root, tracepoints: list.lines().map(str::to_owned).collect(), types }
+        let function = |(module, name): (Option<&str>, &str)| KernelFunction {
+            module: module.map(str::to_owned),
+            name: name.to_owned(),
+        };
+        let functions = [(None, "vfs_open"), (None, "vfs_read"), (None, "vfs_write"), (Some("ext4"), "ext4_sync_file")];
+        let functions = functions.map(function).into();
+        Recorded { functions, root, tracepoints: list.lines().map(str::to_owned).collect(), types }
     }
 }
 
@@ -80,6 +87,18 @@ impl KernelFacts for Recorded {
 
     fn signal(&self, name: &str) -> Option<u64> {
         scope::names::signals::signal_number(name)
+    }
+
+    fn kernel_functions(&self) -> &[KernelFunction] {
+        &self.functions
+    }
+
+    fn kprobes(&self) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    fn trampolines(&self) -> Result<(), &'static str> {
+        Ok(())
     }
 
     fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String> {

@@ -59,7 +59,7 @@ impl Checker<'_> {
                 self.error(Diagnostic::error("E0323", span, title, "not at this probe"));
                 return None;
             }
-            (Builtin::Func, site) if !matches!(site, Site::Uprobe { .. }) => {
+            (Builtin::Func, site) if !site.is_at_function() => {
                 let error =
                     Diagnostic::error("E0323", span, "`func` is not known here", "this probe is on no function");
                 self.error(error.help("`probe` is the name of the probe"));
@@ -67,10 +67,7 @@ impl Checker<'_> {
             }
             (Builtin::Probe | Builtin::Func, site) if site.asks_for_probe() => {}
             (Builtin::Retval, _) => return self.returned(span),
-            (Builtin::Probe, site) => {
-                let probe = site.probe();
-                return Some(int(probe as u64, Type::Named(crate::types::Named::Probe), span));
-            }
+            (Builtin::Probe | Builtin::Func, site) => return Some(int(site.probe() as u64, builtin.ty(), span)),
             (Builtin::ProbeType, site) => {
                 let probe = &self.given.probes.names[site.probe()];
                 let text = probe.split(':').next().unwrap_or_default().to_owned();

@@ -52,7 +52,9 @@ impl Checker<'_> {
     fn word_count(&self) -> Option<u32> {
         match self.site() {
             // A program at a raw tracepoint can read twelve (`MAX_BPF_FUNC_ARGS`, `include/linux/bpf.h`).
-            Site::RawTracepoint { .. } => Some(self.signature().map_or(12, |known| known.parameters.len() as u32)),
+            Site::RawTracepoint { .. } | Site::Traced { .. } => {
+                Some(self.signature().map_or(12, |known| known.parameters.len() as u32))
+            }
             _ => None,
         }
     }
@@ -61,6 +63,11 @@ impl Checker<'_> {
     pub(super) fn returned(&mut self, span: Span) -> Option<Expr> {
         if self.site().given() == Given::Returned {
             return Some(whole(registers::RESULT, span));
+        }
+        if let (Site::Traced { exit: true, .. }, Some(signature)) = (self.site(), self.signature()) {
+            // It lies behind the arguments.
+            let name = Name { text: "retval".to_owned(), span };
+            return self.typed_word(signature.parameters.len() as u32 * 8, signature.returns, &name, span);
         }
         let error = Diagnostic::error("E0323", span, "`retval` is not known here", "nothing returns at this probe");
         self.error(
@@ -90,7 +97,7 @@ impl Checker<'_> {
     pub(super) fn signature(&self) -> Option<Signature> {
         match self.site() {
             Site::RawTracepoint { name, .. } => self.given.types.raw_tracepoint(name),
-            _ => None,
+            site => self.given.types.function(site.kernel_function()?),
         }
     }
 
@@ -106,7 +113,17 @@ impl Checker<'_> {
             return self.no_such_field(member, &names);
         };
         let (_, ty) = signature.parameters[index];
-        self.typed_word(index as u32 * 8, ty, member, span)
+        let offset = match self.site().given() {
+            Given::Registers => registers::ARGUMENTS.get(index).copied(),
+            _ => Some(index as u32 * 8),
+        };
+        let Some(offset) = offset else {
+            let error =
+                Diagnostic::error("E0329", member.span, "it lies on the stack", "only six arguments are in registers");
+            self.error(error.help("`fentry` gives all of them"));
+            return None;
+        };
+        self.typed_word(offset, ty, member, span)
     }
 
     fn typed_word(&mut self, offset: u32, id: TypeId, member: &Name, span: Span) -> Option<Expr> {

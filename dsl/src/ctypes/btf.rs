@@ -11,7 +11,7 @@ use std::rc::Rc;
 pub struct Btf {
     bytes: Rc<[u8]>,
     /// Where each type begins in `bytes`; the first entry stands for `void` and is never read.
-    types: Vec<u32>,
+    types: Rc<[u32]>,
     /// Where the strings begin and end.
     strings: (usize, usize),
 }
@@ -212,7 +212,7 @@ impl Btf {
         if at != end {
             return Err(Malformed("the last type of the BTF is cut"));
         }
-        Ok(Btf { bytes, types, strings })
+        Ok(Btf { bytes, types: types.into(), strings })
     }
 
     /// How many types there are, `void` included.

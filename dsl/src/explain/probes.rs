@@ -43,4 +43,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         "uprobe:/bin/no_such_program:main { @ = count(); }",
         "uprobe:/bin/bash:readline { @ = count(); }",
     ),
+    entry(
+        "E0206",
+        "This machine has no such probes",
+        "The kernel was built without what they need, or a function lies where they can't be set; the message says which.",
+        "fentry:ext4_sync_file { @ = count(); }",
+        "kprobe:ext4_sync_file { @ = count(); }",
+    ),
 ];

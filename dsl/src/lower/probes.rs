@@ -142,7 +142,9 @@ impl Lowerer<'_> {
     }
 
     fn context(&mut self, dst: u8, offset: u32, bytes: u8) {
-        self.builder.op(Code::Context, dst, 0, bytes, offset, 0);
+        // What the kernel gives a traced function's program are pointers to the verifier.
+        let pointer = matches!(self.site, Site::Traced { .. });
+        self.builder.op(Code::Context, dst, pointer.into(), bytes, offset, 0);
     }
 
     /// Reads a number of a tracepoint's record, through the words of 8 and 4 bytes that the machine can load.

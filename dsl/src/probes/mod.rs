@@ -1,6 +1,7 @@
 //! Attach points to the places where a clause really runs: names looked up, wildcards expanded, the cheapest equal way
 //! chosen. Each kind of probe is a [`Provider`] with a module of its own.
 
+pub mod function;
 mod interval;
 mod pattern;
 pub mod perf;
@@ -20,6 +21,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::facts::KernelFacts;
 use crate::fields::Field;
 use crate::uses::Uses;
+
+/// The code of the error that the machine has no such probes, which is no mistake of the script's.
+pub const NOT_HERE: &str = "E0206";
 
 /// A kind of probe.
 pub struct Provider {
@@ -43,9 +47,13 @@ const fn provider(
 }
 
 /// All providers.
-pub const PROVIDERS: [Provider; 11] = [
+pub const PROVIDERS: [Provider; 15] = [
     provider("tracepoint", &["t"], "tracepoint:CATEGORY:NAME", tracepoint::resolve),
     provider("rawtracepoint", &["rt", "raw_tracepoint", "tp_btf"], "rawtracepoint:NAME", rawtracepoint::resolve),
+    provider("kprobe", &["k"], "kprobe:FUNCTION", function::kprobe),
+    provider("kretprobe", &["kr"], "kretprobe:FUNCTION", function::kretprobe),
+    provider("fentry", &["f", "kfunc"], "fentry:FUNCTION", function::fentry),
+    provider("fexit", &["fr", "kretfunc"], "fexit:FUNCTION", function::fexit),
     provider("uprobe", &["u"], "uprobe:BINARY:FUNCTION", uprobe::entry),
     provider("uretprobe", &["ur"], "uretprobe:BINARY:FUNCTION", uprobe::exit),
     provider("profile", &["p"], "profile:hz:RATE", perf::profile),

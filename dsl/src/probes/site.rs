@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::function::KernelTarget;
 use super::perf::Event;
 use super::uprobe::Target;
 use crate::fields::Field;
@@ -67,6 +68,22 @@ pub enum Site {
         /// The tracepoint.
         name: String,
     },
+    /// At functions of the kernel, with the registers as context.
+    Kprobe {
+        /// Whether it is where they return.
+        exit: bool,
+        /// The functions, each with a probe of its own: the program asks the kernel which it is.
+        targets: Rc<Vec<KernelTarget>>,
+    },
+    /// At a function of the kernel, with its arguments as words, and behind them, at its end, what it returns.
+    Traced {
+        /// The number of the probe.
+        probe: usize,
+        /// Whether it is where it returns.
+        exit: bool,
+        /// The function, with its module in front if that is said.
+        function: String,
+    },
     /// At functions of a program or library, with the registers as context.
     Uprobe {
         /// Whether it is where they return.
@@ -114,9 +131,9 @@ impl Site {
     #[must_use]
     pub fn given(&self) -> Given {
         match self {
-            Site::RawTracepoint { .. } => Given::Words,
-            Site::Perf { .. } | Site::Uprobe { exit: false, .. } => Given::Registers,
-            Site::Uprobe { exit: true, .. } => Given::Returned,
+            Site::RawTracepoint { .. } | Site::Traced { .. } => Given::Words,
+            Site::Perf { .. } | Site::Uprobe { exit: false, .. } | Site::Kprobe { exit: false, .. } => Given::Registers,
+            Site::Uprobe { exit: true, .. } | Site::Kprobe { exit: true, .. } => Given::Returned,
             _ => Given::Other,
         }
     }
@@ -124,7 +141,10 @@ impl Site {
     /// Whether its program asks the kernel which probe it runs at: it is the same for several.
     #[must_use]
     pub fn asks_for_probe(&self) -> bool {
-        matches!(self, Site::SyscallSet { .. } | Site::Tracepoint { shared: true, .. } | Site::Uprobe { .. })
+        matches!(
+            self,
+            Site::SyscallSet { .. } | Site::Tracepoint { shared: true, .. } | Site::Uprobe { .. } | Site::Kprobe { .. }
+        )
     }
 
     /// Whether a run of its program can be preempted by another on the same CPU.
@@ -133,10 +153,27 @@ impl Site {
         matches!(self, Site::Uprobe { .. })
     }
 
+    /// The function of the kernel that it is at; of several the first.
+    #[must_use]
+    pub fn kernel_function(&self) -> Option<&str> {
+        let function = match self {
+            Site::Kprobe { targets, .. } => &targets.first()?.function,
+            Site::Traced { function, .. } => function,
+            _ => return None,
+        };
+        Some(function.rsplit(':').next().unwrap_or(function))
+    }
+
+    /// Whether it is at functions.
+    #[must_use]
+    pub fn is_at_function(&self) -> bool {
+        matches!(self, Site::Kprobe { .. } | Site::Traced { .. } | Site::Uprobe { .. })
+    }
+
     /// Whether its arguments have names that the kernel's type information tells.
     #[must_use]
     pub fn is_typed(&self) -> bool {
-        matches!(self, Site::RawTracepoint { .. })
+        matches!(self, Site::RawTracepoint { .. } | Site::Traced { .. } | Site::Kprobe { exit: false, .. })
     }
 
     /// Whether the clause runs in userspace.
@@ -156,6 +193,8 @@ impl Site {
             }
             Site::SyscallSet { members, .. } => members.first().map_or(0, |member| member.probe),
             Site::Uprobe { targets, .. } => targets.first().map_or(0, |target| target.probe),
+            Site::Kprobe { targets, .. } => targets.first().map_or(0, |target| target.probe),
+            Site::Traced { probe, .. } => *probe,
         }
     }
 
@@ -165,6 +204,7 @@ impl Site {
         match self {
             Site::SyscallSet { members, .. } => members.len(),
             Site::Uprobe { targets, .. } => targets.len(),
+            Site::Kprobe { targets, .. } => targets.len(),
             _ => 1,
         }
     }

@@ -1,5 +1,6 @@
 //! Loaded programs to their sites: each kind of site is attached in its own way.
 
+mod kprobe;
 mod reason;
 mod uprobe;
 
@@ -21,6 +22,8 @@ pub enum Link {
     Perf(Vec<PerfLink>),
     /// To a raw tracepoint.
     RawTracepoint(OwnedFd),
+    /// To the function that the program was loaded for.
+    Traced(OwnedFd),
     /// To many places at once.
     Multi(OwnedFd),
 }
@@ -50,6 +53,8 @@ pub fn attach(program: BorrowedFd<'_>, site: &Site, tracefs: Option<&Tracefs>) -
             Link::Perf(vec![bpf::attach_perf_event(program, event, *probe as u64)?])
         }
         Site::Uprobe { path, targets, exit } => return uprobe::attach(program, path, targets, *exit),
+        Site::Kprobe { targets, exit } => return kprobe::attach(program, targets, *exit),
+        Site::Traced { .. } => Link::Traced(bpf::attach_traced(program)?),
         Site::Perf { probe, event } => {
             let cpus = aya::util::online_cpus().map_err(|(_, error)| error)?;
             let attached = cpus.into_iter().map(|cpu| {
@@ -85,6 +90,19 @@ pub fn way(site: &Site) -> String {
             format!("at the raw tracepoint {}, for {} system call tracepoints", raw_syscalls(*exit), members.len())
         }
         Site::RawTracepoint { name, .. } => format!("at the raw tracepoint {name}"),
+        Site::Kprobe { targets, exit } => {
+            let end = if *exit { "the end" } else { "the beginning" };
+            match targets.len() {
+                1 => format!("at {end} of a function of the kernel, by a kprobe"),
+                several => format!("at {end} of {several} functions of the kernel, by one system call"),
+            }
+        }
+        Site::Traced { function, exit, .. } => {
+            format!(
+                "at the {} of {function}, by a trampoline, which is cheaper than a kprobe",
+                if *exit { "end" } else { "beginning" }
+            )
+        }
         Site::Uprobe { path, targets, exit } => {
             let end = if *exit { "the end" } else { "the beginning" };
             match targets.len() {

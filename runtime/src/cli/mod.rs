@@ -19,6 +19,7 @@ use clap::CommandFactory;
 use scope_dsl::config::{self, Config, Refused};
 use scope_dsl::diagnostic::{Diagnostic, Severity, nearest};
 use scope_dsl::lower::INSTRUCTIONS;
+use scope_dsl::probes::NOT_HERE;
 use scope_dsl::program::Program;
 use scope_dsl::source::Source;
 use scope_dsl::{Compiled, Options};
@@ -337,7 +338,16 @@ fn report<T>(
             }
             Ok(program)
         }
-        None => Err(Failure::Mistake(render::errors(source, diagnostics, colour()))),
+        None => {
+            let rendered = render::errors(source, diagnostics, colour());
+            // What the machine lacks is no mistake of the script's.
+            let mut errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+            Err(if errors.all(|error| error.code == NOT_HERE) {
+                Failure::Failed(rendered)
+            } else {
+                Failure::Mistake(rendered)
+            })
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::mem::zeroed;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_info, bpf_prog_type};
+use scope_dsl::probes::function::KernelTarget;
 use scope_dsl::probes::uprobe::Target;
 
 fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
@@ -192,6 +193,7 @@ pub struct Refused {
 pub fn load_program(
     kind: bpf_prog_type,
     attach_type: Option<bpf_attach_type>,
+    function: u32,
     name: &str,
     instructions: &[bpf_insn],
     license: &CStr,
@@ -200,6 +202,7 @@ pub fn load_program(
     // SAFETY: as in `update`.
     let load = unsafe { &mut attr.__bindgen_anon_3 };
     load.prog_type = kind as u32;
+    load.attach_btf_id = function;
     load.expected_attach_type = attach_type.map_or(0, |attach_type| attach_type as u32);
     load.insn_cnt = instructions.len() as u32;
     load.insns = instructions.as_ptr() as u64;
@@ -264,6 +267,39 @@ pub fn attach_perf_event(program: BorrowedFd<'_>, event: OwnedFd, cookie: u64) -
     create.__bindgen_anon_3.perf_event.bpf_cookie = cookie;
     let link = bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)?;
     Ok(PerfLink { _link: link, _event: event })
+}
+
+/// Attaches a program to the function of the kernel that it was loaded for.
+///
+/// # Errors
+/// As `bpf(2)`.
+pub fn attach_traced(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut attr = attr();
+    attr.raw_tracepoint.prog_fd = program.as_raw_fd() as u32;
+    bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attr).map(owned)
+}
+
+/// Attaches a program to many functions of the kernel; each gives its probe's number along.
+///
+/// # Errors
+/// `ESRCH` or `EINVAL` if one of them can't be probed, and as `bpf(2)`.
+pub fn attach_kprobes(program: BorrowedFd<'_>, targets: &[KernelTarget], exit: bool) -> io::Result<OwnedFd> {
+    const BPF_F_KPROBE_MULTI_RETURN: u32 = 1;
+    let names = targets.iter().map(|target| CString::new(target.function.as_str())).collect::<Result<Vec<_>, _>>()?;
+    let pointers = names.iter().map(|name| name.as_ptr() as u64).collect::<Vec<_>>();
+    let cookies = targets.iter().map(|target| target.probe as u64).collect::<Vec<_>>();
+    let mut attr = attr();
+    // SAFETY: as in `update`.
+    let create = unsafe { &mut attr.link_create };
+    create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
+    create.attach_type = bpf_attach_type::BPF_TRACE_KPROBE_MULTI as u32;
+    // SAFETY: as above.
+    let multi = unsafe { &mut create.__bindgen_anon_3.kprobe_multi };
+    multi.syms = pointers.as_ptr() as u64;
+    multi.cookies = cookies.as_ptr() as u64;
+    multi.cnt = targets.len() as u32;
+    multi.flags = if exit { BPF_F_KPROBE_MULTI_RETURN } else { 0 };
+    bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)
 }
 
 /// Attaches a program to many places in a file; each gives its probe's number along.

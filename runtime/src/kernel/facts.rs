@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use scope_dsl::ctypes::btf::Btf;
-use scope_dsl::facts::{Compat, CompatFlag, Executable, KernelFacts};
+use scope_dsl::facts::{Compat, CompatFlag, Executable, KernelFacts, KernelFunction};
 
 use super::{btf, executable, process, syscalls, tracefs::Tracefs};
 use crate::names::{cgroups, signals};
@@ -17,6 +17,7 @@ pub struct LiveFacts<'a> {
     tracepoints: OnceCell<Vec<String>>,
     compat: OnceCell<Compat>,
     cpus: OnceCell<u32>,
+    functions: OnceCell<Vec<KernelFunction>>,
     symbols: KernelSymbols,
 }
 
@@ -29,6 +30,7 @@ impl<'a> LiveFacts<'a> {
             tracepoints: OnceCell::new(),
             compat: OnceCell::new(),
             cpus: OnceCell::new(),
+            functions: OnceCell::new(),
             symbols: KernelSymbols::default(),
         }
     }
@@ -88,6 +90,26 @@ impl KernelFacts for LiveFacts<'_> {
 
     fn signal(&self, name: &str) -> Option<u64> {
         signals::signal_number(name)
+    }
+
+    fn kernel_functions(&self) -> &[KernelFunction] {
+        self.functions.get_or_init(|| self.tracefs.map_or_else(Vec::new, Tracefs::functions))
+    }
+
+    fn kprobes(&self) -> Result<(), &'static str> {
+        let there = Path::new("/sys/bus/event_source/devices/kprobe").exists();
+        there.then_some(()).ok_or("it was built without CONFIG_KPROBES")
+    }
+
+    fn trampolines(&self) -> Result<(), &'static str> {
+        // Without kprobes, no kernel has the tracing of functions that trampolines are set by (`kernel/trace/Kconfig`).
+        match self.kernel_functions().is_empty() {
+            true => Err("it was built without CONFIG_FUNCTION_TRACER"),
+            false if !Path::new("/sys/kernel/btf/vmlinux").exists() => {
+                Err("it was built without CONFIG_DEBUG_INFO_BTF")
+            }
+            false => Ok(()),
+        }
     }
 
     fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String> {

@@ -1,7 +1,7 @@
 //! This machine's kernel: system calls, tracefs, BTF, processes.
 
 pub mod bpf;
-mod btf;
+pub mod btf;
 mod executable;
 pub mod facts;
 pub mod perf;

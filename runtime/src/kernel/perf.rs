@@ -78,6 +78,19 @@ pub fn uprobe(path: &CStr, offset: u64, semaphore: u64, exit: bool) -> io::Resul
     open(&attr, -1, 0)
 }
 
+/// Opens the perf event of a place in the kernel.
+///
+/// # Errors
+/// As `perf_event_open(2)`: `ENOENT` if there is no such function, `EINVAL` if it can't be probed there.
+pub fn kprobe(function: &CStr, offset: u64, exit: bool) -> io::Result<OwnedFd> {
+    let kind = device("kprobe", "type")?.parse::<u32>().map_err(io::Error::other)?;
+    let config = if exit { 1 << bit(&device("kprobe", "format/retprobe")?)? } else { 0 };
+    let mut attr = attr(kind, config);
+    attr.__bindgen_anon_3.kprobe_func = function.as_ptr() as u64;
+    attr.__bindgen_anon_4.probe_offset = offset;
+    open(&attr, -1, 0)
+}
+
 /// What the kernel says of one of its kinds of events.
 fn device(kind: &str, what: &str) -> io::Result<String> {
     let text = fs::read_to_string(format!("/sys/bus/event_source/devices/{kind}/{what}"))?;

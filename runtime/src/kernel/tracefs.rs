@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use scope_dsl::facts::KernelFunction;
+
 /// Where the kernel's documentation puts it, and where it was before 4.1 (`Documentation/trace/ftrace.rst`).
 const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
@@ -47,6 +49,19 @@ impl Tracefs {
     pub fn tracepoints(&self) -> io::Result<Vec<String>> {
         let list = fs::read_to_string(self.root.join("available_events"))?;
         Ok(list.lines().map(str::to_owned).collect())
+    }
+
+    /// The functions of the kernel that can be traced; none if it can't trace functions, or does not tell.
+    #[must_use]
+    pub fn functions(&self) -> Vec<KernelFunction> {
+        let list = fs::read_to_string(self.root.join("available_filter_functions")).unwrap_or_default();
+        // `name` or `name [module]`.
+        let function = |line: &str| {
+            let (name, module) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+            let module = module.trim().strip_prefix('[').and_then(|module| module.strip_suffix(']'));
+            KernelFunction { module: module.map(str::to_owned), name: name.to_owned() }
+        };
+        list.lines().map(function).collect()
     }
 
     /// The text of a tracepoint's `format` file; `None` if there is no such tracepoint.

@@ -120,7 +120,14 @@ pub fn load(program: &Program, maps: &KernelMaps) -> Result<(Vec<Loaded>, usize)
     for (index, clause) in kernel {
         let same = |have: &usize| {
             let other = &program.clauses[*have];
-            let how = |site: &Site| (kind(site) as u32, attach_type(site).map(|how| how as u32), site.is_preemptible());
+            // A traced function's program belongs to that function.
+            let function = |site: &Site| match site {
+                Site::Traced { function, .. } => Some(function.clone()),
+                _ => None,
+            };
+            let how = |site: &Site| {
+                (kind(site) as u32, attach_type(site).map(|how| how as u32), site.is_preemptible(), function(site))
+            };
             other.plan == clause.plan && how(&other.site) == how(&clause.site)
         };
         match loaded.iter_mut().find(|loaded| same(&loaded.clauses[0])) {
@@ -136,7 +143,8 @@ fn kind(site: &Site) -> bpf_prog_type {
     match site {
         Site::Tracepoint { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT,
         Site::Perf { .. } => bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
-        Site::Uprobe { .. } => bpf_prog_type::BPF_PROG_TYPE_KPROBE,
+        Site::Uprobe { .. } | Site::Kprobe { .. } => bpf_prog_type::BPF_PROG_TYPE_KPROBE,
+        Site::Traced { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACING,
         _ => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
     }
 }
@@ -145,7 +153,18 @@ fn kind(site: &Site) -> bpf_prog_type {
 fn attach_type(site: &Site) -> Option<bpf_attach_type> {
     match site {
         Site::Uprobe { targets, .. } if targets.len() > 1 => Some(bpf_attach_type::BPF_TRACE_UPROBE_MULTI),
+        Site::Kprobe { targets, .. } if targets.len() > 1 => Some(bpf_attach_type::BPF_TRACE_KPROBE_MULTI),
+        Site::Traced { exit: false, .. } => Some(bpf_attach_type::BPF_TRACE_FENTRY),
+        Site::Traced { exit: true, .. } => Some(bpf_attach_type::BPF_TRACE_FEXIT),
         _ => None,
+    }
+}
+
+/// The number of the function that a program is for, in the kernel's type information; 0 if it is for none.
+fn function_id(site: &Site) -> u32 {
+    match site {
+        Site::Traced { .. } => site.kernel_function().and_then(crate::kernel::btf::function).unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -170,7 +189,14 @@ fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Claus
         MapName::Nothing => maps::fd(&maps.nothing).as_raw_fd(),
         MapName::Slot(slot) => maps.optional(slots.get(&slot).copied()),
     });
-    match bpf::load_program(kind(&clause.site), attach_type(&clause.site), "scope", &instructions, &template.license) {
+    match bpf::load_program(
+        kind(&clause.site),
+        attach_type(&clause.site),
+        function_id(&clause.site),
+        "scope",
+        &instructions,
+        &template.license,
+    ) {
         Ok(fd) => {
             Ok(Loaded { clauses: vec![index], fd, _own: [Some(rodata), scratch].into_iter().flatten().collect() })
         }

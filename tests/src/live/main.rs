@@ -70,6 +70,9 @@ const TESTS: &[Test] = tests! {
         a_pattern_counts_as_its_functions_do
         what_can_not_be_probed_is_refused
         two_threads_in_one_function_lose_nothing
+        functions_of_the_kernel_are_counted_or_refused_in_words
+        a_pattern_of_the_kernel_counts_as_its_functions_do
+        traced_functions_have_arguments_and_results_by_name
     }
     output {
         every_record_is_printed_or_reported_lost

@@ -173,3 +173,62 @@ pub fn two_threads_in_one_function_lose_nothing() -> Result<(), Failed> {
     }
     check(!ran.stderr.contains("skipped"), || ran.stderr)
 }
+
+/// Whether this kernel can be probed; if not, makes sure that it is said in words.
+fn kprobes_are_here(probe: &str) -> Result<bool, Failed> {
+    if std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists() {
+        return Ok(true);
+    }
+    let ran = run(&["-e", &format!("{probe} {{ @ = count(); }}")]);
+    ran.ended_with(1)?;
+    check(ran.stderr.contains("E0206") && ran.stderr.contains("it was built without CONFIG_"), || ran.stderr)?;
+    Ok(false)
+}
+
+pub fn functions_of_the_kernel_are_counted_or_refused_in_words() -> Result<(), Failed> {
+    if !kprobes_are_here("kprobe:ksys_write")? {
+        return Ok(());
+    }
+    // write(-1, 0, 0), of which each calls ksys_write(unsigned int fd, const char *buf, size_t count) and gets EBADF.
+    let ran = script(
+        "kprobe:ksys_write /pid == cpid && args.fd == 0xffffffff/ { @[func, probe, arg0 == 0xffffffff, args.count] = count(); }
+         kretprobe:ksys_write /pid == cpid && retval == -9/ { @r[func] = count(); }
+         kprobe:ksys_write+0 /pid == cpid && (int32)arg0 == -1/ { @stack[kstack(1)] = count(); }",
+        &["write", "700"],
+    )?;
+    same(ran.value("@[ksys_write, kprobe:ksys_write, 1, 0]: ")?, "700")?;
+    same(ran.value("@r[ksys_write]: ")?, "700")?;
+    check(ran.stdout.contains("    ksys_write+"), || ran.stdout.clone())?;
+    let unknown = run(&["-e", "kprobe:ksys_wride { @ = count(); }"]);
+    unknown.ended_with(2)?;
+    check(unknown.stderr.contains("did you mean `ksys_write`?"), || unknown.stderr)
+}
+
+pub fn a_pattern_of_the_kernel_counts_as_its_functions_do() -> Result<(), Failed> {
+    if !kprobes_are_here("kprobe:ksys_w*")? {
+        return Ok(());
+    }
+    let ran = script(
+        "kprobe:ksys_* /pid == cpid && (int32)arg0 == -1/ { @[func] = count(); } kretprobe:ksys_* /pid == cpid && retval == -9/ { @r[func] = count(); }",
+        &["write", "500"],
+    )?;
+    same(ran.value("@[ksys_write]: ")?, "500")?;
+    same(ran.value("@r[ksys_write]: ")?, "500")
+}
+
+pub fn traced_functions_have_arguments_and_results_by_name() -> Result<(), Failed> {
+    if !kprobes_are_here("fentry:ksys_write")? {
+        return Ok(());
+    }
+    let ran = script(
+        "fentry:ksys_write /pid == cpid && args.fd == 0xffffffff/ { @[func, probe, arg0, args.count] = count(); }
+         fexit:ksys_write /pid == cpid && retval == -9/ { @r[args.fd, arg2, probetype] = count(); }
+         f:vmlinux:do_filp_open /pid == cpid/ { @open[str(args.pathname->name)] = count(); }
+         kfunc:vfs_open /pid == cpid/ { @path[str(args.path->dentry->d_name.name)] = count(); }",
+        &["write", "700"],
+    )?;
+    same(ran.value("@[ksys_write, fentry:ksys_write, 4294967295, 0]: ")?, "700")?;
+    same(ran.value("@r[4294967295, 0, fexit]: ")?, "700")?;
+    check(ran.stdout.contains("@open[/"), || ran.stdout.clone())?;
+    check(ran.stdout.contains("@path[libc.so.6]: 1"), || ran.stdout.clone())
+}

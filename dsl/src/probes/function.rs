@@ -1,0 +1,141 @@
+//! `kprobe`, `kretprobe`, `fentry` and `fexit`: functions of the kernel.
+
+use std::rc::Rc;
+
+use super::{Draft, Point, Resolver, Site, is_pattern, matches};
+use crate::diagnostic::Diagnostic;
+
+/// A place in the kernel that a probe is set on.
+#[derive(Clone, Debug)]
+pub struct KernelTarget {
+    /// The number of the probe.
+    pub probe: usize,
+    /// The function, with its module in front if that is said: `module:function`.
+    pub function: String,
+    /// Bytes behind its beginning.
+    pub offset: u64,
+}
+
+/// `kprobe:FUNCTION`, `kprobe:FUNCTION+OFFSET`, `kprobe:MODULE:FUNCTION`.
+pub(super) fn kprobe(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft) {
+    kprobes(resolver, point, draft, false);
+}
+
+/// `kretprobe:FUNCTION`.
+pub(super) fn kretprobe(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft) {
+    kprobes(resolver, point, draft, true);
+}
+
+fn kprobes(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, exit: bool) {
+    if let Err(reason) = resolver.facts.kprobes() {
+        return resolver.not_here(point, reason);
+    }
+    let (found, offset) = match point.rest.last().and_then(|last| last.rsplit_once('+')) {
+        Some((function, offset)) => {
+            let Ok(offset) = crate::parse::literal::number(offset) else {
+                return resolver.malformed(point, "the offset is no number", "as in `kprobe:vfs_read+4`");
+            };
+            if exit {
+                let help = "`kprobe` takes an offset, `kretprobe` none";
+                return resolver.malformed(point, "a function returns as a whole", help);
+            }
+            let mut rest = point.rest.clone();
+            rest.pop();
+            rest.push(function);
+            (functions(resolver, point, &rest), offset)
+        }
+        None => (functions(resolver, point, &point.rest), 0),
+    };
+    let Some(found) = found else { return };
+    let targets = found.into_iter().map(|function| {
+        let behind = if offset > 0 { format!("+{offset}") } else { String::new() };
+        let probe = resolver.number(format!("{}:{function}{behind}", point.provider));
+        KernelTarget { probe, function, offset }
+    });
+    let targets = Rc::new(targets.collect());
+    draft.sites.push(Site::Kprobe { exit, targets });
+}
+
+/// `fentry:FUNCTION`, `fentry:MODULE:FUNCTION`.
+pub(super) fn fentry(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft) {
+    traced(resolver, point, draft, false);
+}
+
+/// `fexit:FUNCTION`.
+pub(super) fn fexit(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft) {
+    traced(resolver, point, draft, true);
+}
+
+fn traced(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, exit: bool) {
+    // The kernel's own functions have their types in one place, which can be written as a module.
+    let rest = match point.rest.as_slice() {
+        ["vmlinux", function] => vec![*function],
+        rest => rest.to_vec(),
+    };
+    if let Err(reason) = resolver.facts.trampolines() {
+        return resolver.not_here(point, reason);
+    }
+    let Some(found) = functions(resolver, point, &rest) else { return };
+    for function in found {
+        let bare = function.rsplit(':').next().unwrap_or(&function);
+        let known = resolver.facts.kernel_functions().iter().find(|known| known.name == bare);
+        if known.is_some_and(|known| known.module.is_some()) {
+            // Their types lie apart from the kernel's own.
+            return resolver.not_here(point, "functions of modules are not traced this way; `kprobe` probes them");
+        }
+        let probe = resolver.number(format!("{}:{function}", point.provider));
+        draft.sites.push(Site::Traced { probe, exit, function });
+    }
+}
+
+/// The functions that are meant, `module:function` where a module is named; says so where there are none.
+fn functions(resolver: &mut Resolver<'_>, point: &Point<'_>, rest: &[&str]) -> Option<Vec<String>> {
+    let (module, name) = match rest {
+        [name] => (None, *name),
+        [module, name] => (Some(*module), *name),
+        _ => {
+            let label = format!("expected `{0}:FUNCTION` or `{0}:MODULE:FUNCTION`", point.provider);
+            resolver.malformed(point, &label, "as in `kprobe:vfs_read`");
+            return None;
+        }
+    };
+    let all = resolver.facts.kernel_functions();
+    let meant = all.iter().filter(|known| {
+        let of_module = module.is_none_or(|module| matches(module, known.module.as_deref().unwrap_or("vmlinux")));
+        of_module && matches(name, &known.name)
+    });
+    let full = |known: &crate::facts::KernelFunction| match (&known.module, module) {
+        (Some(module), Some(_)) => format!("{module}:{}", known.name),
+        _ => known.name.clone(),
+    };
+    let mut found = meant.map(full).collect::<Vec<_>>();
+    found.sort_unstable();
+    // What several functions are called is none that can be probed by name.
+    let mut unique = Vec::<String>::new();
+    for name in found.chunk_by(|a, b| a == b) {
+        if name.len() == 1 || !is_pattern(point.rest.last().unwrap_or(&"")) {
+            unique.push(name[0].clone());
+        }
+    }
+    if unique.is_empty() && (is_pattern(name) || module.is_some_and(is_pattern)) {
+        resolver.no_match(point);
+        return None;
+    }
+    if unique.is_empty() {
+        let names = all.iter().map(|known| known.name.as_str());
+        let label = "the kernel has no function of this name that can be probed";
+        let list = format!("those that `scope -l '{}:*'` lists", point.provider);
+        resolver.unknown(point, label, name, names, &list);
+        return None;
+    }
+    Some(unique)
+}
+
+impl Resolver<'_> {
+    /// Says that the machine has no probes of a kind.
+    fn not_here(&mut self, point: &Point<'_>, reason: &str) {
+        let title = format!("this machine has no {}", point.provider);
+        let error = Diagnostic::error(super::NOT_HERE, point.written.span, title, reason.to_owned());
+        self.missing(error.help("`scope check-system` says what it has"));
+    }
+}
