@@ -18,9 +18,9 @@ pub(super) fn attach(program: BorrowedFd<'_>, targets: &[KernelTarget], exit: bo
         attachment.links.push(one(program, first, exit)?);
         return Ok(attachment);
     }
-    let refused = match each_half(program, targets, exit, &mut attachment) {
-        Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => each(program, targets, exit, &mut attachment),
-        refused => refused?,
+    let refused = match bpf::can_attach_kprobes() {
+        true => each_half(program, targets, exit, &mut attachment)?,
+        false => each(program, targets, exit, &mut attachment),
     };
     match refused {
         Some(error) if attachment.links.is_empty() => Err(error),

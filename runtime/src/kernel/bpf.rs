@@ -4,7 +4,8 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::OnceLock;
 
 use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_info, bpf_prog_type};
 use scope_dsl::probes::function::KernelTarget;
@@ -300,6 +301,29 @@ pub fn attach_kprobes(program: BorrowedFd<'_>, targets: &[KernelTarget], exit: b
     multi.cnt = targets.len() as u32;
     multi.flags = if exit { BPF_F_KPROBE_MULTI_RETURN } else { 0 };
     bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)
+}
+
+/// Whether the kernel can attach a program to many of its functions with one system call: if it was built with
+/// CONFIG_FPROBE, since 5.18. Asked with a program that does nothing, and no functions.
+#[must_use]
+pub fn can_attach_kprobes() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    *CAN.get_or_init(|| {
+        let instruction = |code, imm| {
+            // SAFETY: a struct of plain numbers.
+            let mut instruction = unsafe { zeroed::<bpf_insn>() };
+            (instruction.code, instruction.imm) = (code, imm);
+            instruction
+        };
+        // `r0 = 0; exit`
+        let nothing = [instruction(0xb7, 0), instruction(0x95, 0)];
+        let kind = Some(bpf_attach_type::BPF_TRACE_KPROBE_MULTI);
+        let loaded = load_program(bpf_prog_type::BPF_PROG_TYPE_KPROBE, kind, 0, "scope", &nothing, c"GPL");
+        loaded.is_ok_and(|program| {
+            let answer = attach_kprobes(program.as_fd(), &[], false).err().and_then(|error| error.raw_os_error());
+            answer == Some(libc::EINVAL)
+        })
+    })
 }
 
 /// Attaches a program to many places in a file; each gives its probe's number along.

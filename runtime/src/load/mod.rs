@@ -153,7 +153,9 @@ fn kind(site: &Site) -> bpf_prog_type {
 fn attach_type(site: &Site) -> Option<bpf_attach_type> {
     match site {
         Site::Uprobe { targets, .. } if targets.len() > 1 => Some(bpf_attach_type::BPF_TRACE_UPROBE_MULTI),
-        Site::Kprobe { targets, .. } if targets.len() > 1 => Some(bpf_attach_type::BPF_TRACE_KPROBE_MULTI),
+        Site::Kprobe { targets, .. } if targets.len() > 1 && bpf::can_attach_kprobes() => {
+            Some(bpf_attach_type::BPF_TRACE_KPROBE_MULTI)
+        }
         Site::Traced { exit: false, .. } => Some(bpf_attach_type::BPF_TRACE_FENTRY),
         Site::Traced { exit: true, .. } => Some(bpf_attach_type::BPF_TRACE_FEXIT),
         _ => None,
