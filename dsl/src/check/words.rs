@@ -30,7 +30,7 @@ impl Checker<'_> {
                 let error = Diagnostic::error("E0323", span, title, "this probe has no numbered arguments");
                 let help = match self.site() {
                     Site::Tracepoint { .. } | Site::RawSyscalls { .. } | Site::SyscallSet { .. } => {
-                        "`args.NAME` gives a tracepoint's fields; `scope -lv PROBE` lists them"
+                        "`args.NAME` gives a tracepoint's fields, `print(args)` prints all of them"
                     }
                     _ => "rawtracepoint, kprobe and uprobe have them",
                 };

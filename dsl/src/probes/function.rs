@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::{Draft, Point, Resolver, Site, is_pattern, matches};
 use crate::diagnostic::Diagnostic;
+use crate::facts::{KernelFacts, KernelFunction};
 
 /// A place in the kernel that a probe is set on.
 #[derive(Clone, Debug)]
@@ -88,6 +89,25 @@ fn traced(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, exi
     }
 }
 
+/// All functions that kprobes can be set on.
+pub(super) fn list_kprobes(facts: &dyn KernelFacts, wanted: &str) -> Result<Vec<String>, String> {
+    facts.kprobes()?;
+    Ok(facts.kernel_functions().iter().map(|known| named(known, wanted)).collect())
+}
+
+/// All functions that can be traced.
+pub(super) fn list_traced(facts: &dyn KernelFacts, wanted: &str) -> Result<Vec<String>, String> {
+    facts.trampolines()?;
+    let own = facts.kernel_functions().iter().filter(|known| known.module.is_none());
+    Ok(own.map(|known| named(known, wanted)).collect())
+}
+
+/// The name of a function, with its module if one is asked for.
+fn named(function: &KernelFunction, wanted: &str) -> String {
+    let module = function.module.as_deref().unwrap_or("vmlinux");
+    if wanted.contains(':') { format!("{module}:{}", function.name) } else { function.name.clone() }
+}
+
 /// The functions that are meant, `module:function` where a module is named; says so where there are none.
 fn functions(resolver: &mut Resolver<'_>, point: &Point<'_>, rest: &[&str]) -> Option<Vec<String>> {
     let (module, name) = match rest {
@@ -104,7 +124,7 @@ fn functions(resolver: &mut Resolver<'_>, point: &Point<'_>, rest: &[&str]) -> O
         let of_module = module.is_none_or(|module| matches(module, known.module.as_deref().unwrap_or("vmlinux")));
         of_module && matches(name, &known.name)
     });
-    let full = |known: &crate::facts::KernelFunction| match (&known.module, module) {
+    let full = |known: &KernelFunction| match (&known.module, module) {
         (Some(module), Some(_)) => format!("{module}:{}", known.name),
         _ => known.name.clone(),
     };
@@ -132,10 +152,9 @@ fn functions(resolver: &mut Resolver<'_>, point: &Point<'_>, rest: &[&str]) -> O
 }
 
 impl Resolver<'_> {
-    /// Says that the machine has no probes of a kind.
+    /// Says that the machine has no such probes.
     fn not_here(&mut self, point: &Point<'_>, reason: &str) {
-        let title = format!("this machine has no {}", point.provider);
-        let error = Diagnostic::error(super::NOT_HERE, point.written.span, title, reason.to_owned());
-        self.missing(error.help("`scope check-system` says what it has"));
+        let title = format!("this machine has no `{}`", point.written.text);
+        self.missing(Diagnostic::error(super::NOT_HERE, point.written.span, title, reason.to_owned()));
     }
 }

@@ -1,5 +1,7 @@
 //! `interval`: a clock of scope's own, and `BEGIN`, `END` and signals to scope: all that runs in userspace.
 
+use crate::facts::KernelFacts;
+
 use super::{Draft, Point, Resolver, Site};
 
 /// `BEGIN`.
@@ -16,13 +18,14 @@ pub(super) fn end(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Dr
     }
 }
 
+/// The signals that a clause can wait for: the others end a trace, end the process, or can't be caught at all.
+const TAKEN: [&str; 2] = ["USR1", "USR2"];
+
 /// `self:signal:NAME`.
 pub(super) fn signal(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft) {
     let ["signal", name] = point.rest.as_slice() else {
         return resolver.malformed(point, "expected `self:signal:NAME`", "as in `self:signal:SIGUSR1`");
     };
-    // The others end a trace, end the process, or can't be caught at all.
-    const TAKEN: [&str; 2] = ["USR1", "USR2"];
     let bare = name.strip_prefix("SIG").unwrap_or(name);
     match resolver.facts.signal(bare).filter(|_| TAKEN.contains(&bare)) {
         Some(signal) => {
@@ -31,6 +34,21 @@ pub(super) fn signal(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut
         }
         None => resolver.malformed(point, "not a signal that scope waits for", "SIGUSR1 and SIGUSR2 can be used"),
     }
+}
+
+/// How an interval is written.
+pub(super) fn list_interval(_facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>, String> {
+    Ok(["s:COUNT", "ms:COUNT", "us:COUNT", "hz:RATE"].map(str::to_owned).into())
+}
+
+/// A probe without anything behind the provider.
+pub(super) fn list_alone(_facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>, String> {
+    Ok(vec![String::new()])
+}
+
+/// The signals that can be used.
+pub(super) fn list_signals(_facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>, String> {
+    Ok(TAKEN.map(|name| format!("signal:SIG{name}")).into())
 }
 
 /// `interval:UNIT:COUNT`, `interval:DURATION`.

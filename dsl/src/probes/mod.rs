@@ -35,35 +35,36 @@ pub struct Provider {
     pub form: &'static str,
     /// Turns an attach point into sites.
     resolve: fn(&mut Resolver<'_>, &Point<'_>, &mut Draft),
+    /// Gives the names of its probes, without its own; it may heed what is wanted of them.
+    list: fn(&dyn KernelFacts, &str) -> Result<Vec<String>, String>,
 }
 
-const fn provider(
-    name: &'static str,
-    others: &'static [&'static str],
-    form: &'static str,
-    resolve: fn(&mut Resolver<'_>, &Point<'_>, &mut Draft),
-) -> Provider {
-    Provider { name, others, form, resolve }
+/// Makes the table of providers: each a name, its other names, how its probes are written, what resolves them, what lists
+/// them.
+macro_rules! providers {
+    ($($name:literal $others:expr, $form:literal, $resolve:path, $list:path;)*) => {
+        &[$(Provider { name: $name, others: &$others, form: $form, resolve: $resolve, list: $list }),*]
+    };
 }
 
 /// All providers.
-pub const PROVIDERS: [Provider; 15] = [
-    provider("tracepoint", &["t"], "tracepoint:CATEGORY:NAME", tracepoint::resolve),
-    provider("rawtracepoint", &["rt", "raw_tracepoint", "tp_btf"], "rawtracepoint:NAME", rawtracepoint::resolve),
-    provider("kprobe", &["k"], "kprobe:FUNCTION", function::kprobe),
-    provider("kretprobe", &["kr"], "kretprobe:FUNCTION", function::kretprobe),
-    provider("fentry", &["f", "kfunc"], "fentry:FUNCTION", function::fentry),
-    provider("fexit", &["fr", "kretfunc"], "fexit:FUNCTION", function::fexit),
-    provider("uprobe", &["u"], "uprobe:BINARY:FUNCTION", uprobe::entry),
-    provider("uretprobe", &["ur"], "uretprobe:BINARY:FUNCTION", uprobe::exit),
-    provider("profile", &["p"], "profile:hz:RATE", perf::profile),
-    provider("interval", &["i"], "interval:UNIT:COUNT", interval::interval),
-    provider("software", &["s"], "software:EVENT:COUNT", perf::software),
-    provider("hardware", &["h"], "hardware:EVENT:COUNT", perf::hardware),
-    provider("BEGIN", &[], "BEGIN", interval::begin),
-    provider("END", &[], "END", interval::end),
-    provider("self", &[], "self:signal:NAME", interval::signal),
-];
+pub const PROVIDERS: &[Provider] = providers! {
+    "tracepoint" ["t"], "tracepoint:CATEGORY:NAME", tracepoint::resolve, tracepoint::list;
+    "rawtracepoint" ["rt", "raw_tracepoint", "tp_btf"], "rawtracepoint:NAME", rawtracepoint::resolve, rawtracepoint::list;
+    "kprobe" ["k"], "kprobe:FUNCTION", function::kprobe, function::list_kprobes;
+    "kretprobe" ["kr"], "kretprobe:FUNCTION", function::kretprobe, function::list_kprobes;
+    "fentry" ["f", "kfunc"], "fentry:FUNCTION", function::fentry, function::list_traced;
+    "fexit" ["fr", "kretfunc"], "fexit:FUNCTION", function::fexit, function::list_traced;
+    "uprobe" ["u"], "uprobe:BINARY:FUNCTION", uprobe::entry, uprobe::list;
+    "uretprobe" ["ur"], "uretprobe:BINARY:FUNCTION", uprobe::exit, uprobe::list;
+    "profile" ["p"], "profile:hz:RATE", perf::profile, perf::list_profile;
+    "interval" ["i"], "interval:UNIT:COUNT", interval::interval, interval::list_interval;
+    "software" ["s"], "software:EVENT:COUNT", perf::software, perf::list_software;
+    "hardware" ["h"], "hardware:EVENT:COUNT", perf::hardware, perf::list_hardware;
+    "BEGIN" [], "BEGIN", interval::begin, interval::list_alone;
+    "END" [], "END", interval::end, interval::list_alone;
+    "self" [], "self:signal:NAME", interval::signal, interval::list_signals;
+};
 
 impl Provider {
     /// Finds a provider by one of its names.
@@ -73,6 +74,15 @@ impl Provider {
             std::iter::once(&provider.name).chain(provider.others).any(|known| known.eq_ignore_ascii_case(name))
         };
         PROVIDERS.iter().find(called)
+    }
+
+    /// Gives the names of its probes, in no order; `wanted` is what a pattern says behind the provider.
+    ///
+    /// # Errors
+    /// Why there is no telling, in words.
+    pub fn list(&self, facts: &dyn KernelFacts, wanted: &str) -> Result<Vec<String>, String> {
+        let full = |name: String| if name.is_empty() { self.name.to_owned() } else { format!("{}:{name}", self.name) };
+        (self.list)(facts, wanted).map(|names| names.into_iter().map(full).collect())
     }
 }
 

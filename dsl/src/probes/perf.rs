@@ -1,5 +1,7 @@
 //! `profile`, `software`, `hardware`: samples of the kernel's perf events, on every CPU.
 
+use crate::facts::KernelFacts;
+
 use super::interval::nanos;
 use super::{Draft, Point, Resolver, Site};
 
@@ -71,6 +73,25 @@ pub const HARDWARE_EVENTS: [Countable; 10] = [
     countable(8, 1_000_000, &["backend-stalls"]),
     countable(9, 1_000_000, &["ref-cycles"]),
 ];
+
+/// How a profile is written.
+pub(super) fn list_profile(_facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>, String> {
+    Ok(["hz:RATE", "s:COUNT", "ms:COUNT", "us:COUNT"].map(str::to_owned).into())
+}
+
+/// All events of the kernel.
+pub(super) fn list_software(_facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>, String> {
+    Ok(list(&SOFTWARE_EVENTS))
+}
+
+/// All events of the processor.
+pub(super) fn list_hardware(_facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>, String> {
+    Ok(list(&HARDWARE_EVENTS))
+}
+
+fn list(table: &[Countable]) -> Vec<String> {
+    table.iter().map(|event| format!("{}:{}", event.names[0], event.period)).collect()
+}
 
 /// `profile:UNIT:COUNT`, `profile:DURATION`.
 pub(super) fn profile(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft) {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::{Draft, Member, PROVIDERS, Point, Resolver, Site, is_pattern, matches};
 use crate::ast::Name;
 use crate::diagnostic::Diagnostic;
-use crate::facts::Compat;
+use crate::facts::{Compat, KernelFacts};
 use crate::fields::{self, Field};
 use crate::uses::Uses;
 
@@ -44,6 +44,11 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mu
     if draft.tracepoints.len() == before {
         resolver.no_match(point);
     }
+}
+
+/// All tracepoints.
+pub(super) fn list(facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>, String> {
+    Ok(facts.tracepoints().to_vec())
 }
 
 impl Resolver<'_> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Draft, Point, Resolver, Site, is_pattern, matches};
 use crate::diagnostic::Diagnostic;
-use crate::facts::{Executable, UserFunction};
+use crate::facts::{Executable, KernelFacts, UserFunction};
 
 /// A place in a program or library that a probe is set on.
 #[derive(Clone, Debug)]
@@ -75,6 +75,16 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
     });
     let targets = Rc::new(targets.collect());
     draft.sites.push(Site::Uprobe { exit, path: file.path().into(), targets });
+}
+
+/// All functions of the binary that is named.
+pub(super) fn list(facts: &dyn KernelFacts, wanted: &str) -> Result<Vec<String>, String> {
+    let binary = wanted.split(':').next().unwrap_or_default();
+    if binary.is_empty() || is_pattern(binary) {
+        return Err("say of which program or library, as in `uprobe:libc:*`".to_owned());
+    }
+    let file = facts.executable(binary)?;
+    Ok(file.functions()?.into_iter().map(|function| format!("{binary}:{}", function.name)).collect())
 }
 
 /// The binary, and the function as it is written: it may hold colons, and quotes around them.

@@ -260,14 +260,12 @@ fn left_out(attached: &Attached) -> String {
 fn list(tracefs: io::Result<Tracefs>, pattern: &str) -> Result<u8, Failure> {
     let tracefs =
         tracefs.map_err(|error| failure(format!("tracefs can't be used: {error}; it needs CAP_SYS_ADMIN")))?;
-    let facts = LiveFacts::new(Some(&tracefs));
-    let mut out = io::BufWriter::new(io::stdout());
-    let listed = list::list(&facts, pattern, &mut out).and_then(|count| out.flush().map(|()| count));
-    match listed {
-        Ok(0) => Err(mistake(format!("no probe matches `{pattern}`"))),
-        Ok(_) => Ok(0),
-        Err(error) => written(Err(error)).map(|()| 0),
+    let names = list::find(&LiveFacts::new(Some(&tracefs)), pattern);
+    let names = names.map_err(|problem| mistake(format!("`{pattern}` can't be listed: {problem}")))?;
+    if names.is_empty() {
+        return Err(mistake(format!("no probe matches `{pattern}`")));
     }
+    written(list::write(&names, io::stdout())).map(|()| 0)
 }
 
 /// Whether a script has a clause that runs in the kernel; one that can't be parsed has none.

@@ -98,15 +98,15 @@ impl KernelFacts for LiveFacts<'_> {
 
     fn kprobes(&self) -> Result<(), &'static str> {
         let there = Path::new("/sys/bus/event_source/devices/kprobe").exists();
-        there.then_some(()).ok_or("it was built without CONFIG_KPROBES")
+        there.then_some(()).ok_or("its kernel was built without CONFIG_KPROBES")
     }
 
     fn trampolines(&self) -> Result<(), &'static str> {
         // Without kprobes, no kernel has the tracing of functions that trampolines are set by (`kernel/trace/Kconfig`).
         match self.kernel_functions().is_empty() {
-            true => Err("it was built without CONFIG_FUNCTION_TRACER"),
+            true => Err("its kernel was built without CONFIG_FUNCTION_TRACER"),
             false if !Path::new("/sys/kernel/btf/vmlinux").exists() => {
-                Err("it was built without CONFIG_DEBUG_INFO_BTF")
+                Err("its kernel was built without CONFIG_DEBUG_INFO_BTF")
             }
             false => Ok(()),
         }

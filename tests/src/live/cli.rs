@@ -183,6 +183,12 @@ pub fn probes_are_listed() -> Result<(), Failed> {
     let ran = run(&["-l", "tracepoint:raw_syscalls:*"]);
     same(ran.stdout.as_str(), "tracepoint:raw_syscalls:sys_enter\ntracepoint:raw_syscalls:sys_exit\n")?;
     check(run(&["-l"]).stdout.lines().count() > 500, || "a short list".to_owned())?;
+    check(run(&["-l", "u:libc:*rand*"]).stdout.contains("uprobe:libc:rand\n"), || "no functions".to_owned())?;
+    check(run(&["-l", "s:page*"]).stdout.contains("software:page-faults:100\n"), || "no events".to_owned())?;
+    check(run(&["-l", "rt:sched_s*"]).stdout.contains("rawtracepoint:sched_switch\n"), || "none raw".to_owned())?;
+    let unsaid = run(&["-l", "uprobe:*"]);
+    unsaid.ended_with(2)?;
+    check(unsaid.stderr.contains("say of which program"), || unsaid.stderr)?;
     check(run(&["-l", "openat2"]).stdout.contains("tracepoint:syscalls:sys_enter_openat2\n"), || {
         "no substring".to_owned()
     })

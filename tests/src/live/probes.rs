@@ -181,7 +181,7 @@ fn kprobes_are_here(probe: &str) -> Result<bool, Failed> {
     }
     let ran = run(&["-e", &format!("{probe} {{ @ = count(); }}")]);
     ran.ended_with(1)?;
-    check(ran.stderr.contains("E0206") && ran.stderr.contains("it was built without CONFIG_"), || ran.stderr)?;
+    check(ran.stderr.contains("E0206") && ran.stderr.contains("kernel was built without CONFIG_"), || ran.stderr)?;
     Ok(false)
 }
 

@@ -74,9 +74,9 @@ pub fn help_is_the_head_comment() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The one-liners of bpftrace's tutorial and of its README, as they stand there, that need tracepoints only; the process
+/// The one-liners of bpftrace's tutorial and of its README, as they stand there, but those that need kprobes; the process
 /// ids and the cgroup are those of the examples. Each with a load and with what it prints.
-const ONE_LINERS: [(&str, &[&str], &str); 12] = [
+const ONE_LINERS: [(&str, &[&str], &str); 15] = [
     (r#"BEGIN { printf("hello world\n"); }"#, &["status", "0"], "hello world\n"),
     ("tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }", &["getppid", "1000"], "@[live]: "),
     ("tracepoint:syscalls:sys_exit_read /pid == 18644/ { @bytes = hist(args.ret); }", &["open"], ""),
@@ -101,10 +101,27 @@ const ONE_LINERS: [(&str, &[&str], &str); 12] = [
         &["open"],
         "@[",
     ),
+    ("profile:hz:99 { @[kstack] = count(); }", &["burn", "200"], "@["),
+    ("profile:hz:99 /pid == 189/ { @[ustack] = count(); }", &["burn", "200"], ""),
+    ("software:faults:1 { @[comm] = count(); }", &["pages", "1000"], "@[live]: "),
+];
+
+/// Those that need kprobes.
+const OF_FUNCTIONS: [(&str, &[&str], &str); 4] = [
+    (
+        "kprobe:vfs_read { @start[tid] = nsecs; } kretprobe:vfs_read /@start[tid]/ { @ns[comm] = hist(nsecs - @start[tid]); delete(@start, tid); }",
+        &["open"],
+        "@ns[live]: \n",
+    ),
+    ("kretprobe:vfs_read { @bytes = lhist(retval, 0, 2000, 200); }", &["open"], "@bytes: \n"),
+    ("kprobe:do_nanosleep { printf(\"PID %d sleeping...\\n\", pid); }", &["slow", "200"], "sleeping...\n"),
+    ("kprobe:vfs_* { @[func] = count(); } interval:ms:300 { exit(); }", &["slow", "500"], "@[vfs_"),
 ];
 
 pub fn one_liners_of_bpftrace_run_unchanged() -> Result<(), Failed> {
-    for (text, load, printed) in ONE_LINERS {
+    let probed = std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists();
+    let of_functions = OF_FUNCTIONS.iter().filter(|_| probed);
+    for (text, load, printed) in ONE_LINERS.iter().chain(of_functions) {
         let ran = with_load(&["-e", text], load);
         check(ran.status == 0 && ran.stdout.contains(printed), || format!("{text}\n{}{}", ran.stdout, ran.stderr))?;
     }
