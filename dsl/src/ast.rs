@@ -20,6 +20,8 @@ pub struct Script {
     pub declarations: Vec<Declaration>,
     /// The clauses, in source order.
     pub clauses: Vec<Clause>,
+    /// A predicate that all clauses of the kernel have besides their own.
+    pub only: Option<Expr>,
 }
 
 /// A rhai function: `fn name(a, b) { ... }`.
@@ -84,6 +86,8 @@ pub struct Clause {
     pub predicate: Option<Expr>,
     /// What it does.
     pub body: Block,
+    /// Whether it sees all events, whomever the others are to watch: it is one of scope's own.
+    pub of_all: bool,
     /// All of it.
     pub span: Span,
 }

@@ -20,6 +20,7 @@ pub mod functions;
 pub mod limits;
 mod lints;
 pub mod lower;
+pub mod only;
 mod parse;
 pub mod printf;
 pub mod probes;
@@ -47,6 +48,8 @@ pub struct Options {
     pub rewrite: bool,
     /// Only this process.
     pub pid: Option<u32>,
+    /// Only these tasks.
+    pub only: only::Only,
     /// The process id of the started command.
     pub cpid: Option<u32>,
     /// When the trace begins, in nanoseconds since boot.
@@ -72,6 +75,7 @@ impl Default for Options {
         Options {
             rewrite: true,
             pid: None,
+            only: only::Only::default(),
             cpid: None,
             start: 0,
             arguments: Vec::new(),
@@ -117,6 +121,7 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
             diagnostics: sorted(found),
         };
     }
+    options.only.add_to(&mut script, source, &mut found);
     expand::expand(&mut script, &mut found);
     let config = configure(&script, &options.settings, &mut found);
     let choice = probes::Choice { rewrite: options.rewrite, missing: config.missing_probes, most: config.max_probes };

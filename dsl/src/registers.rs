@@ -47,6 +47,21 @@ pub fn offset(name: &str) -> Option<u32> {
     NAMES.iter().position(|known| *known == name).map(|index| index as u32 * 8)
 }
 
+/// Where the register lies that one of its parts belongs to: `eax`, `ax` and `al` to `rax`, `r9d` to `r9`.
+#[must_use]
+pub fn whole(name: &str) -> Option<u32> {
+    if let Some(number) = name.strip_prefix('r').filter(|rest| rest.starts_with(|first: char| first.is_ascii_digit())) {
+        return offset(&format!("r{}", number.trim_end_matches(['d', 'w', 'b'])));
+    }
+    let bare = name.strip_prefix(['r', 'e']).unwrap_or(name);
+    let bare = match bare {
+        "al" | "bl" | "cl" | "dl" => return offset(&format!("{}x", &bare[..1])),
+        "dil" | "sil" | "bpl" | "spl" => &bare[..2],
+        _ => bare,
+    };
+    matches!(bare, "ax" | "bx" | "cx" | "dx" | "si" | "di" | "bp" | "sp" | "ip").then(|| offset(bare)).flatten()
+}
+
 /// The names of all registers.
 pub fn names() -> impl Iterator<Item = &'static str> {
     NAMES.into_iter()

@@ -75,11 +75,12 @@ impl Source {
         (&file.name, line, column)
     }
 
-    fn add(&mut self, name: String, text: String) -> usize {
+    /// Adds a file; gives where it starts.
+    pub(crate) fn add(&mut self, name: String, text: String) -> usize {
         // A byte between, so that the end of one file is no place in the next.
         let start = self.files.last().map_or(0, |file| file.start + file.text.len() + 1);
         self.files.push(File { name, text, start });
-        self.files.len() - 1
+        start
     }
 }
 
@@ -135,8 +136,8 @@ fn take(source: &mut Source, file: usize, importer: &dyn Importer, whole: &mut S
                 return;
             }
             Ok((name, text)) => {
-                let file = source.add(name, text);
-                take(source, file, importer, whole, found);
+                source.add(name, text);
+                take(source, source.files.len() - 1, importer, whole, found);
             }
             Err(reason) => {
                 let title = format!("`{}` can't be imported: {reason}", import.text);

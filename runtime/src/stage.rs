@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use scope_common::plan::STACK_WORK;
 use scope_dsl::checked::{Action, Aggregation, Argument, Purpose, Slot, Value as MapValue};
 use scope_dsl::config::Config;
+use scope_dsl::only::FAMILY;
 use scope_dsl::printf::{Piece, Spec};
 use scope_dsl::program::{Failure, Map, Program};
 use scope_dsl::source::{Source, Span};
@@ -306,7 +307,7 @@ impl Stage {
     /// Prints all maps that hold anything, as the end of a trace does: by their names.
     pub fn print_all(&mut self) {
         self.tables.begin();
-        let mut maps = (0..self.map_names.len()).collect::<Vec<_>>();
+        let mut maps = (0..self.map_names.len()).filter(|map| self.map_names[*map] != FAMILY).collect::<Vec<_>>();
         maps.sort_by(|left, right| self.map_names[*left].cmp(&self.map_names[*right]));
         let mut first = true;
         for map in maps {

@@ -153,6 +153,13 @@ impl Executable for RecordedFile {
     }
 
     fn notes(&self) -> Result<Vec<Note>, String> {
-        Ok(Vec::new())
+        let note = |(name, arguments): (&str, &str)| Note {
+            provider: "bash".to_owned(),
+            name: name.to_owned(),
+            offset: 0x1044,
+            semaphore: 0,
+            arguments: arguments.to_owned(),
+        };
+        Ok([("line", "8@%rdi -4@-20(%rbp,%rax,4) 4@$5"), ("float", "8f@%xmm0")].map(note).into())
     }
 }

@@ -212,10 +212,19 @@ impl Checker<'_> {
 
     fn clause(&mut self, source: usize, clause: &ast::Clause, site: &Site) -> Clause {
         self.clause = ClauseState { source, site: Some(site.clone()), ..ClauseState::default() };
+        let only = self.given.script.only.as_ref().filter(|_| !clause.of_all && !site.in_userspace());
+        let only = only.and_then(|only| self.condition(only));
         let predicate = clause.predicate.as_ref().and_then(|predicate| self.condition(predicate));
         if let (Some(written), Some(predicate)) = (&clause.predicate, &predicate) {
             self.warn_of_known(written, predicate);
         }
+        let predicate = match (only, predicate) {
+            (Some(only), Some(predicate)) => {
+                let kind = ExprKind::And(Box::new(only), Box::new(predicate));
+                Some(crate::checked::Expr { kind, ty: Type::Bool, span: clause.span })
+            }
+            (only, predicate) => only.or(predicate),
+        };
         let block = self.block(&clause.body);
         let blank = std::mem::take(&mut self.clause.blank);
         let mut body = blank.into_iter().map(|number| self.blank_variable(number, clause.span)).collect::<Vec<_>>();

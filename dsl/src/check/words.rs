@@ -1,16 +1,20 @@
 //! What a probe is given in words or registers: `arg0`, `retval`, `reg("ip")`, and `args.name` where the kernel's type
 //! information names the arguments.
 
+use scope_common::arith::Alu;
+
 use crate::ast::{self, Name};
 use crate::checked::{Access, Expr, ExprKind};
 use crate::ctypes::{Signature, TypeId};
 use crate::diagnostic::Diagnostic;
+use crate::probes::usdt::{Argument, Place};
 use crate::probes::{Given, Site};
 use crate::registers;
 use crate::source::Span;
 use crate::types::{Space, Type};
 
 use super::Checker;
+use super::operators::{alu, int};
 
 /// The number in the name of a builtin `arg0`, `arg1`, ...
 pub(crate) fn argument_number(name: &str) -> Option<u32> {
@@ -22,6 +26,11 @@ pub(crate) fn argument_number(name: &str) -> Option<u32> {
 impl Checker<'_> {
     /// `arg0`, `arg1`, ...: an argument as a number.
     pub(super) fn numbered_argument(&mut self, number: u32, span: Span) -> Option<Expr> {
+        if let Site::Uprobe { arguments: Some(arguments), .. } = self.site() {
+            let found = arguments.get(number as usize).cloned();
+            let count = arguments.len();
+            return self.static_argument(number, found, count, span);
+        }
         let offset = match self.site().given() {
             Given::Words => self.word_count().is_none_or(|count| number < count).then_some(number * 8),
             Given::Registers => registers::ARGUMENTS.get(number as usize).copied(),
@@ -46,6 +55,43 @@ impl Checker<'_> {
             return None;
         };
         Some(whole(offset, span))
+    }
+
+    /// An argument of a static probe, which is where its author's compiler has put it.
+    fn static_argument(
+        &mut self,
+        number: u32,
+        found: Option<Option<Argument>>,
+        count: usize,
+        span: Span,
+    ) -> Option<Expr> {
+        let Some(Some(Argument { size, signed, place })) = found else {
+            let title = format!("there is no `arg{number}` here");
+            let label = match found {
+                Some(_) => "it lies where a script can't read it".to_owned(),
+                None => format!("this probe has {count}, from `arg0` on"),
+            };
+            self.error(Diagnostic::error("E0323", span, title, label));
+            return None;
+        };
+        let ty = Type::Int { bits: size as u8 * 8, signed };
+        match place {
+            Place::Constant(value) => Some(int(value as u64, ty, span)),
+            Place::Register(offset) => {
+                Some(Expr { kind: ExprKind::Access(Access::Word { offset, size, signed }), ty, span })
+            }
+            Place::Memory { base, index, displacement } => {
+                let sum = |left, right| alu(Alu::Add, left, right, Type::UNSIGNED, span);
+                let mut address = sum(whole(base, span), int(displacement as u64, Type::UNSIGNED, span));
+                if let Some((index, scale)) = index {
+                    let scale = int(scale, Type::UNSIGNED, span);
+                    address = sum(address, alu(Alu::Mul, whole(index, span), scale, Type::UNSIGNED, span));
+                }
+                let id = self.given.types.int(size, signed);
+                let address = Expr { ty: Type::pointer(Some(id), Space::User), ..address };
+                self.read(address, 0, id, Space::User, span)
+            }
+        }
     }
 
     /// How many words the probe is given, if that is known.

@@ -88,7 +88,7 @@ impl Builder<'_> {
 
     fn clause(&mut self, pair: Pair<'_, Rule>) -> Clause {
         let span = self.span(&pair);
-        let mut clause = Clause { points: Vec::new(), predicate: None, body: Vec::new(), span };
+        let mut clause = Clause { points: Vec::new(), predicate: None, body: Vec::new(), of_all: false, span };
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::attach_points => clause.points = part.into_inner().map(|point| self.name(&point)).collect(),

@@ -9,6 +9,7 @@ mod rawtracepoint;
 mod site;
 mod tracepoint;
 pub mod uprobe;
+pub mod usdt;
 
 use std::collections::HashMap;
 
@@ -57,6 +58,7 @@ pub const PROVIDERS: &[Provider] = providers! {
     "fexit" ["fr", "kretfunc"], "fexit:FUNCTION", function::fexit, function::list_traced;
     "uprobe" ["u"], "uprobe:BINARY:FUNCTION", uprobe::entry, uprobe::list;
     "uretprobe" ["ur"], "uretprobe:BINARY:FUNCTION", uprobe::exit, uprobe::list;
+    "usdt" ["U"], "usdt:BINARY:PROVIDER:NAME", usdt::resolve, usdt::list;
     "profile" ["p"], "profile:hz:RATE", perf::profile, perf::list_profile;
     "interval" ["i"], "interval:UNIT:COUNT", interval::interval, interval::list_interval;
     "software" ["s"], "software:EVENT:COUNT", perf::software, perf::list_software;
@@ -73,7 +75,9 @@ impl Provider {
         let called = |provider: &&Provider| {
             std::iter::once(&provider.name).chain(provider.others).any(|known| known.eq_ignore_ascii_case(name))
         };
-        PROVIDERS.iter().find(called)
+        // `U` is not `u`.
+        let exactly = |provider: &&Provider| provider.others.contains(&name);
+        PROVIDERS.iter().find(exactly).or_else(|| PROVIDERS.iter().find(called))
     }
 
     /// Gives the names of its probes, in no order; `wanted` is what a pattern says behind the provider.

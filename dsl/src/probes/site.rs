@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::function::KernelTarget;
 use super::perf::Event;
 use super::uprobe::Target;
+use super::usdt::Argument;
 use crate::fields::Field;
 
 /// Where one plan runs.
@@ -84,7 +85,7 @@ pub enum Site {
         /// The function, with its module in front if that is said.
         function: String,
     },
-    /// At functions of a program or library, with the registers as context.
+    /// At functions or static probes of a program or library, with the registers as context.
     Uprobe {
         /// Whether it is where they return.
         exit: bool,
@@ -92,6 +93,8 @@ pub enum Site {
         path: Rc<str>,
         /// The functions, each with a probe of its own: the program asks the kernel which it is.
         targets: Rc<Vec<Target>>,
+        /// Of static probes, where their arguments are, as far as that can be known.
+        arguments: Option<Rc<[Option<Argument>]>>,
     },
     /// At samples of a perf event, on every CPU; the context begins with the registers.
     Perf {
@@ -167,7 +170,7 @@ impl Site {
     /// Whether it is at functions.
     #[must_use]
     pub fn is_at_function(&self) -> bool {
-        matches!(self, Site::Kprobe { .. } | Site::Traced { .. } | Site::Uprobe { .. })
+        matches!(self, Site::Kprobe { .. } | Site::Traced { .. } | Site::Uprobe { arguments: None, .. })
     }
 
     /// Whether its arguments have names that the kernel's type information tells.

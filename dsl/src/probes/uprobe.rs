@@ -74,7 +74,7 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
         semaphore: 0,
     });
     let targets = Rc::new(targets.collect());
-    draft.sites.push(Site::Uprobe { exit, path: file.path().into(), targets });
+    draft.sites.push(Site::Uprobe { exit, path: file.path().into(), targets, arguments: None });
 }
 
 /// All functions of the binary that is named.
@@ -175,7 +175,7 @@ impl Resolver<'_> {
         self.errors.push(Diagnostic::warning("W0009", point.written.span, title, reason.to_owned()));
     }
 
-    fn unreadable(&mut self, point: &Point<'_>, problem: &str) {
+    pub(super) fn unreadable(&mut self, point: &Point<'_>, problem: &str) {
         let title = format!("`{}` can't be probed", point.written.text);
         self.missing(Diagnostic::error("E0205", point.written.span, title, problem));
     }

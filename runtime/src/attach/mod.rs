@@ -52,7 +52,7 @@ pub fn attach(program: BorrowedFd<'_>, site: &Site, tracefs: Option<&Tracefs>) -
             let event = perf::tracepoint(id.ok_or_else(|| io::Error::other("tracefs does not tell its id"))?)?;
             Link::Perf(vec![bpf::attach_perf_event(program, event, *probe as u64)?])
         }
-        Site::Uprobe { path, targets, exit } => return uprobe::attach(program, path, targets, *exit),
+        Site::Uprobe { path, targets, exit, .. } => return uprobe::attach(program, path, targets, *exit),
         Site::Kprobe { targets, exit } => return kprobe::attach(program, targets, *exit),
         Site::Traced { .. } => Link::Traced(bpf::attach_traced(program)?),
         Site::Perf { probe, event } => {
@@ -103,7 +103,13 @@ pub fn way(site: &Site) -> String {
                 if *exit { "end" } else { "beginning" }
             )
         }
-        Site::Uprobe { path, targets, exit } => {
+        Site::Uprobe { path, targets, arguments: Some(_), .. } => match targets.len() {
+            1 => format!("at a static probe of {path}"),
+            several => {
+                format!("at {several} places of static probes of {path}, with one system call where the kernel can")
+            }
+        },
+        Site::Uprobe { path, targets, exit, .. } => {
             let end = if *exit { "the end" } else { "the beginning" };
             match targets.len() {
                 1 => format!("at {end} of a function of {path}"),

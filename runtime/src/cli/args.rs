@@ -62,6 +62,18 @@ pub struct Args {
     #[arg(short, long, value_name = "PID")]
     pub pid: Option<u32>,
 
+    /// With -p or a command: watches its children, too, and theirs, from their first instruction on
+    #[arg(long)]
+    pub follow: bool,
+
+    /// Watches tasks of this name only
+    #[arg(long, value_name = "NAME")]
+    pub comm: Option<String>,
+
+    /// Watches tasks of this user only
+    #[arg(long, value_name = "USER")]
+    pub uid: Option<String>,
+
     /// The format of the output
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,

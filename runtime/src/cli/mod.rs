@@ -19,6 +19,7 @@ use clap::CommandFactory;
 use scope_dsl::config::{self, Config, Refused};
 use scope_dsl::diagnostic::{Diagnostic, Severity, nearest};
 use scope_dsl::lower::INSTRUCTIONS;
+use scope_dsl::only::Only;
 use scope_dsl::probes::NOT_HERE;
 use scope_dsl::program::Program;
 use scope_dsl::source::Source;
@@ -28,6 +29,7 @@ use crate::kernel::facts::LiveFacts;
 use crate::kernel::process::{self, Started};
 use crate::kernel::tracefs::Tracefs;
 use crate::load::LoadError;
+use crate::names::users::Users;
 use crate::output::{self, Sink};
 use crate::script::Functions;
 use crate::session::{Attached, Built, Ends, TraceError};
@@ -120,7 +122,8 @@ fn run(args: &Args) -> Result<u8, Failure> {
     let facts = LiveFacts::new(tracefs.as_ref().ok());
     let options = Options {
         rewrite: !args.no_rewrite,
-        pid: args.pid,
+        pid: args.pid.filter(|_| !args.follow),
+        only: only(args, started.as_ref().map(|started| started.pid))?,
         cpid: started.as_ref().map(|started| started.pid).or(command.as_ref().map(|_| 0)),
         start: process::boot_nanos(),
         // With `-e` there is no script to name: the first word is an argument already.
@@ -175,6 +178,28 @@ fn build(
         .map_err(|error| Failure::Mistake(render::errors(&source, &[error], colour())))?;
     let sink = sink(args, &program)?;
     Ok(Built::new(program, source, functions, sink))
+}
+
+/// Whom to watch, beside a process alone.
+fn only(args: &Args, started: Option<u32>) -> Result<Only, Failure> {
+    let family = match args.follow {
+        false => None,
+        true if args.dry_run => Some(0),
+        true => Some(args.pid.or(started).ok_or_else(|| {
+            mistake("--follow needs a process to begin with\nhelp: name one by `-p PID`, or start one by `-- COMMAND`")
+        })?),
+    };
+    let uid = args.uid.as_ref().map(|user| {
+        let known = user.parse().ok().or_else(|| Users::default().number(user));
+        known.ok_or_else(|| mistake(format!("there is no user `{user}`")))
+    });
+    // The kernel keeps 15 bytes of a name.
+    if let Some(comm) = args.comm.as_ref().filter(|comm| comm.len() > 15) {
+        return Err(mistake(format!(
+            "--comm {comm}: names of tasks have 15 bytes at most; the kernel has it as `{comm:.15}`"
+        )));
+    }
+    Ok(Only { comm: args.comm.clone(), uid: uid.transpose()?, family })
 }
 
 /// The settings from outside the script: those of the environment, then those of the command line.

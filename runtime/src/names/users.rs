@@ -38,6 +38,12 @@ impl Users {
         self.names.get(&uid).cloned().unwrap_or_else(|| uid.to_string())
     }
 
+    /// The number of a user, by the name.
+    pub fn number(&mut self, name: &str) -> Option<u32> {
+        self.refresh();
+        self.names.iter().find(|(_, known)| *known == name).map(|(uid, _)| *uid)
+    }
+
     /// Reads the file if it is another than before.
     fn refresh(&mut self) {
         let changed = fs::metadata(&self.file).and_then(|about| about.modified()).ok();

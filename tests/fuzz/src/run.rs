@@ -12,7 +12,7 @@ use scope::output::{self, Format};
 use scope::stage::Stage;
 use scope::tables::Tables;
 use scope_common::plan::{Code, Op};
-use scope_dsl::resolve::Site;
+use scope_dsl::probes::Site;
 use scope_dsl::source::{NoImports, Source};
 use scope_dsl::{Options, compile};
 use scope_tests::Recorded;

@@ -2,7 +2,7 @@
 
 use libtest_mimic::Failed;
 
-use super::run::{check, json, load_command, of_type, run, same, scope, script, with_load};
+use super::run::{check, finished, json, load_command, of_type, run, same, scope, script, with_load};
 
 const CALLS: &str = "100000";
 
@@ -128,4 +128,45 @@ pub fn many_new_keys_at_once_all_find_room() -> Result<(), Failed> {
     // At the scheduler's tracepoints interrupts are off.
     let ran = script("tracepoint:sched:* { @[probe, cpu, pid] = count(); }", &["threads", "10000"])?;
     check(!ran.stderr.contains("was full"), || ran.stderr)
+}
+
+pub fn only_a_name_or_a_user_is_seen() -> Result<(), Failed> {
+    let text = "sys_enter_getppid { @ = count(); } BEGIN { @begun = 1; }";
+    for (filter, count) in [
+        (&["--comm", "live"][..], Some("300")),
+        (&["--comm", "live", "--uid", "0"], Some("300")),
+        (&["--uid", "root", "--comm", "live"], Some("300")),
+        (&["--comm", "liv"], Some("0")),
+        (&["--comm", "live", "--uid", "12345"], Some("0")),
+    ] {
+        let ran = with_load(&[filter, &["-e", text]].concat(), &["getppid", "300"]);
+        ran.succeeded()?;
+        same(ran.value("@begun: ")?, "1")?;
+        same((filter, ran.stdout.lines().find_map(|line| line.strip_prefix("@: "))), (filter, count))?;
+    }
+    for (filter, said) in [
+        (["--uid", "no_such_user"], "there is no user `no_such_user`"),
+        (["--comm", "a_name_that_is_too_long"], "15 bytes at most"),
+    ] {
+        let ran = run(&[&filter[..], &["-e", text]].concat());
+        ran.ended_with(2)?;
+        check(ran.stderr.contains(said), || ran.stderr)?;
+    }
+    Ok(())
+}
+
+pub fn children_are_followed_from_their_beginning() -> Result<(), Failed> {
+    let own = std::env::current_exe()?;
+    let line = format!("{0} load getppid 100; {0} load getppid 20 & wait; ({0} load getppid 3)", own.display());
+    let text = "sys_enter_getppid { @ = count(); } tracepoint:sched:sched_process_exec { @programs[comm] = count(); }";
+    let ran = finished(scope(&["--follow", "-e", text, "--", "sh", "-c", &line]).output());
+    ran.succeeded()?;
+    same(ran.value("@programs[live]: ")?, "3")?;
+    // A shell may ask who its parent is, too.
+    let counted = ran.value("@: ")?.parse::<u32>()?;
+    check((123..130).contains(&counted), || format!("{counted} calls"))?;
+    check(!ran.stdout.contains("scope_family"), || ran.stdout.clone())?;
+    let alone = run(&["--follow", "-e", text]);
+    alone.ended_with(2)?;
+    check(alone.stderr.contains("--follow needs a process"), || alone.stderr)
 }

@@ -1,6 +1,7 @@
 //! The loads: system calls of a known kind and number.
 
 use std::ffi::{CString, OsString};
+use std::sync::atomic::AtomicU16;
 use std::time::{Duration, Instant};
 
 use scope_tests::process::{call, set_name};
@@ -36,6 +37,7 @@ pub fn run(arguments: &[OsString]) {
         "rand" => (0..number).for_each(|_| _ = std::hint::black_box(unsafe { libc::rand() })),
         "getenv" => (0..number).for_each(|_| _ = std::env::var_os("SCOPE_NAME")),
         "getenvs" => getenvs(number),
+        "ticks" => (0..number).for_each(tick),
         "burn" => burn(Duration::from_millis(number)),
         "pages" => pages(number as usize),
         "status" => std::process::exit(number as i32),
@@ -71,6 +73,53 @@ fn pages(number: usize) {
         assert!(start != libc::MAP_FAILED);
         libc::madvise(start, number * PAGE, libc::MADV_NOHUGEPAGE);
         (0..number).for_each(|page| start.cast::<u8>().add(page * PAGE).write_volatile(1));
+    }
+}
+
+/// Counts who is interested in the static probe; the kernel writes it. In a page of its own: where the linker lets two parts
+/// of the file share a page, the kernel may write to the copy that the other part has of it.
+#[repr(align(4096))]
+struct Semaphore(AtomicU16);
+
+#[unsafe(link_section = ".probes")]
+static SEMAPHORE: Semaphore = Semaphore(AtomicU16::new(0));
+
+/// Passes a static probe, as the macros of `sys/sdt.h` make one: provider `scope`, name `tick`, with a number, half of it
+/// with its sign turned, which lies in memory, and a constant. The probe counts who is interested in a word of its own.
+#[inline(never)]
+fn tick(number: u64) {
+    // As programs do that spare themselves the making of arguments for nobody.
+    // SAFETY: a word of a static. Volatile, or the compiler sees that nobody in here writes it.
+    if unsafe { SEMAPHORE.0.as_ptr().read_volatile() } == 0 {
+        return;
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        let half = -(number as i32) / 2;
+        // SAFETY: an instruction that does nothing, and a note that is not loaded.
+        unsafe {
+            std::arch::asm!(
+                "990: nop",
+                ".pushsection .note.stapsdt, \"\", \"note\"",
+                ".balign 4",
+                ".4byte 992f - 991f, 994f - 993f, 3",
+                "991: .asciz \"stapsdt\"",
+                "992: .balign 4",
+                "993: .8byte 990b",
+                // Where a section lies that would tell how far the file was moved since; there is none.
+                ".8byte 0",
+                ".8byte {semaphore}",
+                ".asciz \"scope\"",
+                ".asciz \"tick\"",
+                ".asciz \"8@{number} -4@({half}) 4@$7\"",
+                "994: .balign 4",
+                ".popsection",
+                semaphore = sym SEMAPHORE,
+                number = in(reg) number,
+                half = in(reg) &raw const half,
+                options(att_syntax, nostack, readonly),
+            );
+        }
     }
 }
 

@@ -40,6 +40,8 @@ const TESTS: &[Test] = tests! {
         an_lru_map_makes_room
         many_new_keys_at_once_all_find_room
         only_the_watched_process_is_seen
+        only_a_name_or_a_user_is_seen
+        children_are_followed_from_their_beginning
     }
     values {
         aggregations_are_exact
@@ -70,6 +72,7 @@ const TESTS: &[Test] = tests! {
         a_pattern_counts_as_its_functions_do
         what_can_not_be_probed_is_refused
         two_threads_in_one_function_lose_nothing
+        static_probes_have_arguments
         functions_of_the_kernel_are_counted_or_refused_in_words
         a_pattern_of_the_kernel_counts_as_its_functions_do
         traced_functions_have_arguments_and_results_by_name

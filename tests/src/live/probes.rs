@@ -174,6 +174,22 @@ pub fn two_threads_in_one_function_lose_nothing() -> Result<(), Failed> {
     check(!ran.stderr.contains("skipped"), || ran.stderr)
 }
 
+pub fn static_probes_have_arguments() -> Result<(), Failed> {
+    let own = std::env::current_exe()?;
+    let own = own.display();
+    let text = format!(
+        "usdt:{own}:scope:tick /pid == cpid/ {{ @ = count(); @sum = sum(arg0); @half = sum(arg1); @seven[arg2] = count(); }}
+         U:{own}:tick /pid == cpid && arg0 == 99/ {{ printf(\"%s %d %d\\n\", probe, arg1, sizeof(arg1)); }}"
+    );
+    let ran = script(&text, &["ticks", "1000"])?;
+    for (map, value) in [("", "1000"), ("sum", "499500"), ("half", "-249500"), ("seven[7]", "1000")] {
+        same((map, ran.value(&format!("@{map}: "))?), (map, value))?;
+    }
+    check(ran.stdout.contains(&format!("usdt:{own}:scope:tick -49 4\n")), || ran.stdout.clone())?;
+    let listed = run(&["-l", &format!("usdt:{own}:*")]);
+    same(listed.stdout, format!("usdt:{own}:scope:tick\n"))
+}
+
 /// Whether this kernel can be probed; if not, makes sure that it is said in words.
 fn kprobes_are_here(probe: &str) -> Result<bool, Failed> {
     if std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists() {
