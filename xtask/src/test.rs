@@ -51,7 +51,9 @@ pub fn all(bless: bool, quick: bool, long: bool) -> Result<()> {
             bail!("the live tests failed on Linux {}", kernel.version);
         }
         step(&format!("cases of the language on Linux {}", kernel.version));
-        if vm::run(kernel, &["cases", "--scope", "/bin/scope", "--cases", "/cases", "--live"])? != 0 {
+        // One at a time: where two scopes attach to system calls and detach at once, an emulated 6.1 has locked up.
+        let cases = ["cases", "--scope", "/bin/scope", "--cases", "/cases", "--live", "--test-threads", "1"];
+        if vm::run(kernel, &cases)? != 0 {
             bail!("cases of the language failed on Linux {}", kernel.version);
         }
         step(&format!("random programs are loaded on Linux {}", kernel.version));
