@@ -73,9 +73,10 @@ pub const TABLE: [Row; 22] = [
 ];
 
 /// The builtins that stand beside the table.
-pub const OTHERS: [(&str, &str); 4] = [
+pub const OTHERS: [(&str, &str); 5] = [
     ("arg0", "the first argument, a number; `arg1`, `arg2`, ... are the others"),
     ("args", "the arguments of the probe: `args.name`, or all of them by `print(args)`"),
+    ("ctx", "the address of what the probe is given; at `iter` a pointer to a struct of the kernel, as `ctx->task`"),
     ("kstack", "the stack of the kernel; `kstack(mode, depth)` chooses how it is shown and how deep it goes"),
     ("ustack", "the stack of the process; `ustack(mode, depth)` chooses how it is shown and how deep it goes"),
 ];

@@ -40,6 +40,10 @@ pub trait KernelFacts {
     /// # Errors
     /// Why not, in words.
     fn trampolines(&self) -> Result<(), &'static str>;
+    /// Whether a function of the kernel's own can be probed by fentry and fexit, as far as can be told at once.
+    fn traces(&self, function: &str) -> bool;
+    /// The kinds of objects that the kernel lets programs go through, as `task`; none if it does not tell.
+    fn iterators(&self) -> Vec<String>;
     /// The program or library that a name leads to: a path, a library's short name, or a program's.
     ///
     /// # Errors

@@ -115,6 +115,12 @@ fn shape(kind: &str, declaration: &str, size: u32, signed: bool, syscall: bool) 
     }
 }
 
+/// How many of a system call's fields are its arguments.
+#[must_use]
+pub fn arguments(fields: &[Field]) -> usize {
+    fields.iter().filter(|field| field.name != "__syscall_nr").count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,8 @@ pub struct Uses {
     pub nargs: bool,
     /// `args` as a whole, so that all fields count.
     pub whole: bool,
+    /// The kernel's stack, or the context as it lies: what depends on how the probe is attached.
+    pub way: bool,
 }
 
 impl Uses {
@@ -30,6 +32,8 @@ impl Uses {
                 named += 1;
             }
             ExprKind::Ident(name) if name == "nargs" => uses.nargs = true,
+            ExprKind::Ident(name) if matches!(name.as_str(), "kstack" | "ctx") => uses.way = true,
+            ExprKind::Call(name, _) if name.text == "kstack" => uses.way = true,
             _ if is_args(expr) => mentioned += 1,
             _ => {}
         };
@@ -133,7 +137,7 @@ pub fn needs_types(script: &Script) -> bool {
             ExprKind::Ident(name) => {
                 Builtin::named(name).is_none()
                     && crate::check::argument_number(name).is_none()
-                    && !matches!(name.as_str(), "args" | "kstack" | "ustack" | "true" | "false")
+                    && !matches!(name.as_str(), "args" | "ctx" | "kstack" | "ustack" | "true" | "false")
             }
             ExprKind::Call(name, _) => Row::named(&name.text).is_some_and(|row| row.function.reads_a_task()),
             _ => false,

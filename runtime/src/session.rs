@@ -1,6 +1,7 @@
 //! A trace from compiled script to end: built, attached, polled, ended.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Child;
 use std::task::Poll;
@@ -14,6 +15,7 @@ use scope_dsl::source::Source;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::attach::{self, Link};
@@ -107,11 +109,11 @@ impl Built {
         })
     }
 
-    /// Runs the BEGIN clauses, then attaches all others.
+    /// Runs the BEGIN clauses, then attaches all others, in the kernel to one process where that can be done.
     ///
     /// # Errors
     /// If the kernel refuses an attachment.
-    pub fn attach(mut self, tracefs: Option<&Tracefs>) -> Result<Attached, TraceError> {
+    pub fn attach(mut self, tracefs: Option<&Tracefs>, pid: Option<u32>) -> Result<Attached, TraceError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(failed("starting the event loop"))?;
         // From here on a signal ends the trace as it should, even if it comes while programs are being attached.
@@ -126,7 +128,7 @@ impl Built {
                 self.loaded.iter().flat_map(|loaded| loaded.clauses.iter().map(move |clause| (loaded, *clause)));
             for (loaded, clause) in sites {
                 let site = &self.program.clauses[clause].site;
-                let attachment = attach::attach(loaded.fd(), site, tracefs).map_err(|error| LoadError::Attach {
+                let attachment = attach::attach(loaded.fd(), site, tracefs, pid).map_err(|error| LoadError::Attach {
                     probe: self.program.probes[site.probe()].clone(),
                     reason: attach::reason(site, &error),
                     error,
@@ -229,10 +231,12 @@ impl Attached {
     /// # Errors
     /// If signals, timers or descriptors can't be waited for.
     pub fn run(self, ends: Ends) -> Result<Outcome, TraceError> {
-        let Attached { mut built, links, runtime, mut signals, .. } = self;
+        let Attached { mut built, mut links, runtime, mut signals, .. } = self;
+        let iterators = links.extract_if(.., |link| matches!(link, Link::Iterator(..))).collect::<Vec<_>>();
         let attached = !links.is_empty();
-        let command =
-            runtime.block_on(built.poll(ends, &mut signals, attached)).map_err(failed("waiting for events"))?;
+        let command = runtime
+            .block_on(built.poll(ends, &mut signals, attached, iterators))
+            .map_err(failed("waiting for events"))?;
         drop(links);
         Ok(built.end(command))
     }
@@ -240,7 +244,13 @@ impl Attached {
 
 impl Built {
     /// Waits and works until something ends the trace; gives the command if it was that which ended.
-    async fn poll(&mut self, mut ends: Ends, signals: &mut Signals, attached: bool) -> io::Result<Option<Child>> {
+    async fn poll(
+        &mut self,
+        mut ends: Ends,
+        signals: &mut Signals,
+        attached: bool,
+        iterators: Vec<Link>,
+    ) -> io::Result<Option<Child>> {
         let Signals { interrupt, terminate, of_script } = signals;
         let watched = match (&ends.command, ends.process.take()) {
             (Some(child), _) => Some(reactor(process::pidfd(child.id())?)?),
@@ -258,17 +268,23 @@ impl Built {
         };
         let mut timers = self.timers();
         let waits = attached || !timers.is_empty() || !of_script.is_empty() || ends.command.is_some();
+        // On a thread of its own: the records of many objects come while they are still gone through.
+        let mut walk = (!iterators.is_empty()).then(|| tokio::task::spawn_blocking(|| walk(iterators)));
         let mut noted = Noted::new(&self.program);
         let mut wait = SHORTEST_WAIT;
         let mut reported = Instant::now();
         self.stage.flush();
-        while self.stage.exit.is_none() && self.stage.broken.is_none() && waits {
+        while self.stage.exit.is_none() && self.stage.broken.is_none() && (waits || walk.is_some()) {
             let next = timers.iter().map(|timer| timer.next).min();
             tokio::select! {
                 biased;
                 () = either(interrupt, terminate) => break,
                 () = readable(watched.as_ref()) => break,
                 number = raised(of_script) => self.signalled(number),
+                walked = finished(&mut walk) => {
+                    walk = None;
+                    walked?;
+                }
                 () = sleep_until(next) => self.tick(&mut timers),
                 () = sleep_until(noted.due()) => self.stage.look_for_processes(&mut noted),
                 () = records(ring.as_ref(), wait) => {}
@@ -446,6 +462,35 @@ struct Timer {
     clause: usize,
     period: Duration,
     next: Instant,
+}
+
+/// Goes through the objects of iterators, one iterator after the other.
+fn walk(iterators: Vec<Link>) -> io::Result<()> {
+    // Nothing is written to it: the programs send records.
+    let mut room = [0; 4096];
+    for iterator in iterators {
+        let Link::Iterator(_link, file) = iterator else { continue };
+        let mut file = File::from(file);
+        loop {
+            match file.read(&mut room) {
+                Ok(0) => break,
+                Ok(_) => {}
+                // After a million objects the kernel wants to be asked once more (`bpf_seq_read`, `kernel/bpf/bpf_iter.c`).
+                Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the walk through the iterators' objects, if there is one.
+async fn finished(walk: &mut Option<JoinHandle<io::Result<()>>>) -> io::Result<()> {
+    match walk {
+        Some(walk) => walk.await.map_err(io::Error::other)?,
+        None => std::future::pending().await,
+    }
 }
 
 async fn either(one: &mut Signal, other: &mut Signal) {

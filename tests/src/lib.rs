@@ -101,6 +101,14 @@ impl KernelFacts for Recorded {
         Ok(())
     }
 
+    fn traces(&self, _function: &str) -> bool {
+        false
+    }
+
+    fn iterators(&self) -> Vec<String> {
+        ["bpf_map", "bpf_map_elem", "task", "task_file"].map(str::to_owned).into()
+    }
+
     fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String> {
         match name {
             "/bin/bash" => Ok(Rc::new(RecordedFile)),

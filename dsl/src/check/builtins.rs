@@ -4,6 +4,7 @@ use crate::builtins::{self, Builtin};
 use crate::checked::{Expr, ExprKind};
 use crate::ctypes::Named as Tag;
 use crate::diagnostic::Diagnostic;
+use crate::fields;
 use crate::functions::{Role, Row};
 use crate::probes::Site;
 use crate::source::Span;
@@ -17,6 +18,7 @@ impl Checker<'_> {
     pub(super) fn name(&mut self, name: &str, span: Span) -> Option<Expr> {
         match name {
             "args" => return self.all_arguments(span),
+            "ctx" => return self.context(span),
             "kstack" | "ustack" => return self.stack(name == "ustack", &[], span),
             "true" | "false" => return Some(int((name == "true").into(), Type::Bool, span)),
             _ => {}
@@ -51,8 +53,10 @@ impl Checker<'_> {
         match (builtin, self.site()) {
             (Builtin::Nargs, Site::SyscallSet { .. }) => {}
             (Builtin::Nargs, Site::Tracepoint { category, fields, .. }) if category == "syscalls" => {
-                let count = fields.iter().filter(|field| field.name != "__syscall_nr").count();
-                return Some(int(count as u64, Type::UNSIGNED, span));
+                return Some(int(fields::arguments(fields) as u64, Type::UNSIGNED, span));
+            }
+            (Builtin::Nargs, Site::Syscall { member, .. }) => {
+                return Some(int(fields::arguments(&member.fields) as u64, Type::UNSIGNED, span));
             }
             (Builtin::Nargs, _) => {
                 let title = "`nargs` is known at `syscalls:` tracepoints only";

@@ -77,7 +77,7 @@ impl Checker<'_> {
     pub(super) fn default_space(&self) -> Space {
         match self.site() {
             Site::Tracepoint { category, .. } if category != "syscalls" => Space::Kernel,
-            Site::RawTracepoint { .. } | Site::Kprobe { .. } | Site::Traced { .. } => Space::Kernel,
+            Site::RawTracepoint { .. } | Site::Kprobe { .. } | Site::Traced { .. } | Site::Iter { .. } => Space::Kernel,
             _ => Space::User,
         }
     }

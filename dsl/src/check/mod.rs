@@ -212,8 +212,11 @@ impl Checker<'_> {
 
     fn clause(&mut self, source: usize, clause: &ast::Clause, site: &Site) -> Clause {
         self.clause = ClauseState { source, site: Some(site.clone()), ..ClauseState::default() };
-        let only = self.given.script.only.as_ref().filter(|_| !clause.of_all && !site.in_userspace());
-        let only = only.and_then(|only| self.condition(only));
+        let only = self.given.script.only.as_ref().filter(|_| !clause.of_all && site.in_its_task());
+        let only = match site {
+            Site::Iter { .. } => self.has_object(clause.span),
+            _ => only.and_then(|only| self.condition(only)),
+        };
         let predicate = clause.predicate.as_ref().and_then(|predicate| self.condition(predicate));
         if let (Some(written), Some(predicate)) = (&clause.predicate, &predicate) {
             self.warn_of_known(written, predicate);

@@ -10,6 +10,7 @@ use crate::source::Span;
 use crate::types::{Part, Space, Type};
 
 use super::Checker;
+use super::operators::int;
 
 impl Checker<'_> {
     /// `args.name`.
@@ -40,6 +41,12 @@ impl Checker<'_> {
                     return self.unknown_field(member, fields);
                 };
                 self.set_field(first, exit, span)
+            }
+            Site::Syscall { member: call, .. } => {
+                let Some(field) = call.fields.iter().find(|field| field.name == member.text) else {
+                    return self.unknown_field(member, &call.fields);
+                };
+                self.set_field(field, false, span)
             }
             site if site.is_typed() => self.typed_argument(member, span),
             site => {
@@ -183,6 +190,9 @@ impl Checker<'_> {
             _ => Type::Int { bits: size as u8 * 8, signed },
         };
         let known = |access, ty| Some(Expr { kind: ExprKind::Access(access), ty, span });
+        if let (Site::Syscall { member, .. }, "__syscall_nr") = (self.site(), field.name.as_str()) {
+            return Some(int(member.number.into(), ty, span));
+        }
         if field.name == "__syscall_nr" {
             return known(Access::SyscallNumber, ty);
         }

@@ -5,8 +5,9 @@ use scope_common::arith::Alu;
 
 use crate::ast::{self, Name};
 use crate::checked::{Access, Expr, ExprKind};
-use crate::ctypes::{Signature, TypeId};
+use crate::ctypes::{CType, Named as Tag, Signature, TypeId};
 use crate::diagnostic::Diagnostic;
+use crate::probes::iter::PREFIX;
 use crate::probes::usdt::{Argument, Place};
 use crate::probes::{Given, Site};
 use crate::registers;
@@ -98,7 +99,7 @@ impl Checker<'_> {
     fn word_count(&self) -> Option<u32> {
         match self.site() {
             // A program at a raw tracepoint can read twelve (`MAX_BPF_FUNC_ARGS`, `include/linux/bpf.h`).
-            Site::RawTracepoint { .. } | Site::Traced { .. } => {
+            Site::RawTracepoint { .. } | Site::Traced { .. } | Site::Iter { .. } => {
                 Some(self.signature().map_or(12, |known| known.parameters.len() as u32))
             }
             _ => None,
@@ -137,6 +138,34 @@ impl Checker<'_> {
             return None;
         };
         Some(whole(offset, span))
+    }
+
+    /// Whether there is an object: an iterator's program runs once more when there are no more (`bpf_iter_run_prog`,
+    /// `kernel/bpf/bpf_iter.c`). It is the last of the pointers that the program is given.
+    pub(super) fn has_object(&mut self, span: Span) -> Option<Expr> {
+        let signature = self.signature()?;
+        let types = self.given.types;
+        let is_pointer = |(_, ty): &(String, TypeId)| matches!(types.get(*ty), CType::Pointer { .. });
+        let last = signature.parameters.iter().rposition(is_pointer)?;
+        Some(alu(Alu::Ne, whole(last as u32 * 8, span), int(0, Type::UNSIGNED, span), Type::Bool, span))
+    }
+
+    /// `ctx`: the address of what the probe is given.
+    pub(super) fn context(&mut self, span: Span) -> Option<Expr> {
+        let to = match self.site() {
+            Site::Iter { function, .. } => {
+                let kind = function.strip_prefix(PREFIX).unwrap_or(function);
+                self.given.types.named(Tag::Struct, &format!("{PREFIX}_{kind}"))
+            }
+            site if site.in_userspace() => {
+                let error = Diagnostic::error("E0323", span, "`ctx` is not known here", "this probe is given nothing");
+                self.error(error.help("BEGIN, END, interval and signals run in scope itself"));
+                return None;
+            }
+            _ => None,
+        };
+        let ty = Type::pointer(to, Space::Kernel);
+        Some(Expr { kind: ExprKind::Access(Access::Address(0)), ty, span })
     }
 
     /// What the kernel's type information says of the probe's arguments.

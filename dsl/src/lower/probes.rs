@@ -4,7 +4,7 @@ use scope_common::arith::Alu;
 use scope_common::plan::{Builtin, Code, MAX_CONTEXT, Op, Space};
 
 use crate::checked::Access;
-use crate::fields::{Field, Shape};
+use crate::fields::{Field, Shape, arguments};
 use crate::probes::{Member, Site};
 use crate::registers::{SYSCALL_ARGUMENTS, SYSCALL_NUMBER};
 
@@ -18,7 +18,7 @@ const SECOND: u32 = 8;
 impl Lowerer<'_> {
     /// The filter by process, and the look-up of a system call set.
     pub(super) fn prelude(&mut self, end: Label) {
-        if self.site.in_userspace() {
+        if !self.site.in_its_task() {
             return;
         }
         if let Some(pid) = self.options.pid {
@@ -38,7 +38,7 @@ impl Lowerer<'_> {
         let entries = (greatest as usize + 1).next_power_of_two();
         let mut table = vec![0u32; entries];
         for member in members {
-            let nargs = member.fields.iter().filter(|field| field.name != "__syscall_nr").count() as u32;
+            let nargs = arguments(&member.fields) as u32;
             table[member.number as usize] = (member.probe as u32) << 8 | nargs << 1 | 1;
         }
         let bytes = table.iter().flat_map(|entry| entry.to_ne_bytes()).collect::<Vec<_>>();
@@ -142,8 +142,7 @@ impl Lowerer<'_> {
     }
 
     fn context(&mut self, dst: u8, offset: u32, bytes: u8) {
-        // What the kernel gives a traced function's program are pointers to the verifier.
-        let pointer = matches!(self.site, Site::Traced { .. });
+        let pointer = self.site.is_given_pointers();
         self.builder.op(Code::Context, dst, pointer.into(), bytes, offset, 0);
     }
 

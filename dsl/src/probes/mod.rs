@@ -3,6 +3,7 @@
 
 pub mod function;
 mod interval;
+pub mod iter;
 mod pattern;
 pub mod perf;
 mod rawtracepoint;
@@ -10,6 +11,7 @@ mod site;
 mod tracepoint;
 pub mod uprobe;
 pub mod usdt;
+pub mod watchpoint;
 
 use std::collections::HashMap;
 
@@ -63,6 +65,8 @@ pub const PROVIDERS: &[Provider] = providers! {
     "interval" ["i"], "interval:UNIT:COUNT", interval::interval, interval::list_interval;
     "software" ["s"], "software:EVENT:COUNT", perf::software, perf::list_software;
     "hardware" ["h"], "hardware:EVENT:COUNT", perf::hardware, perf::list_hardware;
+    "watchpoint" ["w"], "watchpoint:ADDRESS:LENGTH:MODE", watchpoint::resolve, watchpoint::list;
+    "iter" ["it"], "iter:KIND", iter::resolve, iter::list;
     "BEGIN" [], "BEGIN", interval::begin, interval::list_alone;
     "END" [], "END", interval::end, interval::list_alone;
     "self" [], "self:signal:NAME", interval::signal, interval::list_signals;
@@ -110,6 +114,7 @@ impl Probes {
                 Site::Tracepoint { fields, .. } => {
                     fields.iter().any(|field| field.declaration.starts_with("enum ") && used(field))
                 }
+                Site::Iter { .. } => true,
                 site => uses.args && site.is_typed(),
             })
         })

@@ -6,6 +6,7 @@ use super::function::KernelTarget;
 use super::perf::Event;
 use super::uprobe::Target;
 use super::usdt::Argument;
+use super::watchpoint::Watched;
 use crate::fields::Field;
 
 /// Where one plan runs.
@@ -62,6 +63,13 @@ pub enum Site {
         /// The members.
         members: Rc<Vec<Member>>,
     },
+    /// At the kernel's function of a system call, in place of its tracepoint: no other call pays for it.
+    Syscall {
+        /// The system call and its probe.
+        member: Rc<Member>,
+        /// The function.
+        function: String,
+    },
     /// At a raw tracepoint, with the words that it is given as context.
     RawTracepoint {
         /// The number of the probe.
@@ -103,6 +111,20 @@ pub enum Site {
         /// The event, and how often it is sampled.
         event: Event,
     },
+    /// When memory is accessed, with the registers as context.
+    Watchpoint {
+        /// The number of the probe.
+        probe: usize,
+        /// The memory.
+        watched: Watched,
+    },
+    /// Once for each object of a kind, when the trace begins; the context is a word for each part of it.
+    Iter {
+        /// The number of the probe.
+        probe: usize,
+        /// The kernel's function that stands for the iterator.
+        function: String,
+    },
 }
 
 /// One system call tracepoint of a set.
@@ -134,7 +156,8 @@ impl Site {
     #[must_use]
     pub fn given(&self) -> Given {
         match self {
-            Site::RawTracepoint { .. } | Site::Traced { .. } => Given::Words,
+            Site::RawTracepoint { .. } | Site::Traced { .. } | Site::Iter { .. } => Given::Words,
+            Site::Watchpoint { .. } => Given::Registers,
             Site::Perf { .. } | Site::Uprobe { exit: false, .. } | Site::Kprobe { exit: false, .. } => Given::Registers,
             Site::Uprobe { exit: true, .. } | Site::Kprobe { exit: true, .. } => Given::Returned,
             _ => Given::Other,
@@ -161,7 +184,7 @@ impl Site {
     pub fn kernel_function(&self) -> Option<&str> {
         let function = match self {
             Site::Kprobe { targets, .. } => &targets.first()?.function,
-            Site::Traced { function, .. } => function,
+            Site::Traced { function, .. } | Site::Syscall { function, .. } | Site::Iter { function, .. } => function,
             _ => return None,
         };
         Some(function.rsplit(':').next().unwrap_or(function))
@@ -176,7 +199,22 @@ impl Site {
     /// Whether its arguments have names that the kernel's type information tells.
     #[must_use]
     pub fn is_typed(&self) -> bool {
-        matches!(self, Site::RawTracepoint { .. } | Site::Traced { .. } | Site::Kprobe { exit: false, .. })
+        matches!(
+            self,
+            Site::RawTracepoint { .. } | Site::Traced { .. } | Site::Iter { .. } | Site::Kprobe { exit: false, .. }
+        )
+    }
+
+    /// Whether what its program is given are pointers for the verifier, with which it allows no arithmetic.
+    #[must_use]
+    pub fn is_given_pointers(&self) -> bool {
+        matches!(self, Site::Traced { .. } | Site::Syscall { .. } | Site::Iter { .. })
+    }
+
+    /// Whether its program runs in the task that it is about. An iterator's runs in scope itself.
+    #[must_use]
+    pub fn in_its_task(&self) -> bool {
+        !self.in_userspace() && !matches!(self, Site::Iter { .. })
     }
 
     /// Whether the clause runs in userspace.
@@ -197,7 +235,8 @@ impl Site {
             Site::SyscallSet { members, .. } => members.first().map_or(0, |member| member.probe),
             Site::Uprobe { targets, .. } => targets.first().map_or(0, |target| target.probe),
             Site::Kprobe { targets, .. } => targets.first().map_or(0, |target| target.probe),
-            Site::Traced { probe, .. } => *probe,
+            Site::Traced { probe, .. } | Site::Watchpoint { probe, .. } | Site::Iter { probe, .. } => *probe,
+            Site::Syscall { member, .. } => member.probe,
         }
     }
 

@@ -107,6 +107,9 @@ impl Resolver<'_> {
         if rewrite && !uses.whole && found.len() >= SET_FROM && self.facts.compat() != Compat::Unknown {
             found = self.gather_sets(found, uses, sites);
         }
+        if rewrite && !uses.whole && !uses.way {
+            found = self.gather_functions(found, uses, sites);
+        }
         let shared = found.len() > 1;
         for found in found {
             let probe = self.number(format!("tracepoint:{}:{}", found.category, found.name));
@@ -154,6 +157,31 @@ impl Resolver<'_> {
             });
             let members = Rc::new(members.collect());
             sites.push(Site::SyscallSet { exit, members });
+        }
+        rest
+    }
+
+    /// Takes the tracepoints of system calls' beginnings out of the others, which it gives back, where the kernel can trace
+    /// the calls' functions instead: other calls then pay nothing.
+    ///
+    /// Not those of their ends: what a security policy refuses, and the child of a fork, pass the end but not the function.
+    fn gather_functions(&mut self, found: Vec<Found>, uses: &Uses, sites: &mut Vec<Site>) -> Vec<Found> {
+        let mut rest = Vec::new();
+        for found in found {
+            let name = found.name.strip_prefix("sys_enter_").filter(|_| found.category == "syscalls");
+            let traced = name.and_then(|name| {
+                let function = format!("__x64_sys_{name}");
+                let number = self.facts.syscall_number(name)?;
+                self.facts.traces(&function).then_some((number, function))
+            });
+            match traced {
+                Some((number, function)) => {
+                    let probe = self.number(format!("tracepoint:{}:{}", found.category, found.name));
+                    let member = Rc::new(Member { number, probe, fields: self.fields(&found, uses) });
+                    sites.push(Site::Syscall { member, function });
+                }
+                None => rest.push(found),
+            }
         }
         rest
     }

@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 use scope_dsl::probes::function::KernelTarget;
 
 use super::{Attachment, Link};
-use crate::kernel::{bpf, perf};
+use crate::kernel::{links, perf};
 
 /// Attaches a program to functions: several with one system call, where the kernel can (5.18 and later, with
 /// CONFIG_FPROBE), else with one for each. Of several, those are left out that can't be probed.
@@ -18,7 +18,7 @@ pub(super) fn attach(program: BorrowedFd<'_>, targets: &[KernelTarget], exit: bo
         attachment.links.push(one(program, first, exit)?);
         return Ok(attachment);
     }
-    let refused = match bpf::can_attach_kprobes() {
+    let refused = match links::can_attach_kprobes() {
         true => each_half(program, targets, exit, &mut attachment)?,
         false => each(program, targets, exit, &mut attachment),
     };
@@ -31,7 +31,7 @@ pub(super) fn attach(program: BorrowedFd<'_>, targets: &[KernelTarget], exit: bo
 fn one(program: BorrowedFd<'_>, target: &KernelTarget, exit: bool) -> io::Result<Link> {
     let function = CString::new(target.function.as_str())?;
     let event = perf::kprobe(&function, target.offset, exit)?;
-    Ok(Link::Perf(vec![bpf::attach_perf_event(program, event, target.probe as u64)?]))
+    Ok(Link::Perf(vec![links::attach_perf_event(program, event, target.probe as u64)?]))
 }
 
 /// Gives the last refusal, if there was one.
@@ -63,7 +63,7 @@ fn each_half(
     attachment: &mut Attachment,
 ) -> io::Result<Option<io::Error>> {
     let cannot = [libc::ESRCH, libc::EINVAL, libc::ENOENT, libc::EADDRNOTAVAIL];
-    match bpf::attach_kprobes(program, targets, exit) {
+    match links::attach_kprobes(program, targets, exit) {
         Ok(link) => attachment.links.push(Link::Multi(link)),
         Err(error) if !error.raw_os_error().is_some_and(|code| cannot.contains(&code)) => return Err(error),
         Err(error) if targets.len() == 1 => {

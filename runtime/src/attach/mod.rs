@@ -8,10 +8,12 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use scope_dsl::probes::Site;
+use scope_dsl::probes::iter::PREFIX;
 use scope_dsl::probes::perf::{Event, Rate};
 
-use crate::kernel::bpf::{self, PerfLink};
-use crate::kernel::perf;
+use crate::kernel::links::{self, PerfLink};
+use crate::kernel::perf::{self, At};
+use crate::kernel::process;
 use crate::kernel::tracefs::Tracefs;
 pub use reason::reason;
 
@@ -26,6 +28,8 @@ pub enum Link {
     Traced(OwnedFd),
     /// To many places at once.
     Multi(OwnedFd),
+    /// To an iterator, and the file that goes through its objects when it is read.
+    Iterator(OwnedFd, OwnedFd),
 }
 
 /// What came of attaching a program to a site.
@@ -37,29 +41,53 @@ pub struct Attachment {
     pub left_out: Vec<usize>,
 }
 
-/// Attaches a program to a site.
+/// Attaches a program to a site; where the kernel can look for one process itself, to what that does.
 ///
 /// # Errors
 /// What the kernel says where it refuses.
-pub fn attach(program: BorrowedFd<'_>, site: &Site, tracefs: Option<&Tracefs>) -> io::Result<Attachment> {
+pub fn attach(
+    program: BorrowedFd<'_>,
+    site: &Site,
+    tracefs: Option<&Tracefs>,
+    pid: Option<u32>,
+) -> io::Result<Attachment> {
     let link = match site {
         Site::RawSyscalls { exit, .. } | Site::SyscallSet { exit, .. } => {
-            Link::RawTracepoint(bpf::attach_raw_tracepoint(program, raw_syscalls(*exit))?)
+            Link::RawTracepoint(links::attach_raw_tracepoint(program, raw_syscalls(*exit))?)
         }
-        Site::RawTracepoint { name, .. } => Link::RawTracepoint(bpf::attach_raw_tracepoint(program, name)?),
+        Site::RawTracepoint { name, .. } => Link::RawTracepoint(links::attach_raw_tracepoint(program, name)?),
         Site::Tracepoint { category, name, probe, .. } => {
             let id = tracefs.and_then(|tracefs| tracefs.id(category, name));
             let event = perf::tracepoint(id.ok_or_else(|| io::Error::other("tracefs does not tell its id"))?)?;
-            Link::Perf(vec![bpf::attach_perf_event(program, event, *probe as u64)?])
+            Link::Perf(vec![links::attach_perf_event(program, event, *probe as u64)?])
         }
-        Site::Uprobe { path, targets, exit, .. } => return uprobe::attach(program, path, targets, *exit),
+        Site::Uprobe { path, targets, exit, .. } => return uprobe::attach(program, path, targets, *exit, pid),
         Site::Kprobe { targets, exit } => return kprobe::attach(program, targets, *exit),
-        Site::Traced { .. } => Link::Traced(bpf::attach_traced(program)?),
+        Site::Traced { .. } | Site::Syscall { .. } => Link::Traced(links::attach_traced(program)?),
+        Site::Iter { function, .. } => {
+            let of_tasks = function.starts_with("bpf_iter_task");
+            let (link, file) = links::attach_iterator(program, pid.filter(|_| of_tasks))?;
+            Link::Iterator(link, file)
+        }
+        Site::Watchpoint { probe, watched } => {
+            let places = match pid {
+                Some(pid) => process::threads(pid)?.into_iter().map(At::Thread).collect(),
+                None => online_cpus()?.into_iter().map(At::Cpu).collect::<Vec<_>>(),
+            };
+            let mut attached = Vec::new();
+            for place in places {
+                match (perf::watchpoint(*watched, place), place) {
+                    // The thread has just ended.
+                    (Err(error), At::Thread(_)) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                    (event, _) => attached.push(links::attach_perf_event(program, event?, *probe as u64)?),
+                }
+            }
+            Link::Perf(attached)
+        }
         Site::Perf { probe, event } => {
-            let cpus = aya::util::online_cpus().map_err(|(_, error)| error)?;
-            let attached = cpus.into_iter().map(|cpu| {
+            let attached = online_cpus()?.into_iter().map(|cpu| {
                 let opened = perf::sampled(*event, cpu)?;
-                bpf::attach_perf_event(program, opened, *probe as u64)
+                links::attach_perf_event(program, opened, *probe as u64)
             });
             Link::Perf(attached.collect::<io::Result<Vec<_>>>()?)
         }
@@ -68,6 +96,10 @@ pub fn attach(program: BorrowedFd<'_>, site: &Site, tracefs: Option<&Tracefs>) -
         }
     };
     Ok(Attachment { links: vec![link], left_out: Vec::new() })
+}
+
+fn online_cpus() -> io::Result<Vec<u32>> {
+    aya::util::online_cpus().map_err(|(_, error)| error)
 }
 
 fn raw_syscalls(exit: bool) -> &'static str {
@@ -102,6 +134,13 @@ pub fn way(site: &Site) -> String {
                 "at the {} of {function}, by a trampoline, which is cheaper than a kprobe",
                 if *exit { "end" } else { "beginning" }
             )
+        }
+        Site::Syscall { function, .. } => {
+            format!("at the beginning of {function}, by a trampoline: no other system call pays for it")
+        }
+        Site::Watchpoint { watched, .. } => format!("at {} bytes at {:#x}, by a debug register", watched.len, watched.address),
+        Site::Iter { function, .. } => {
+            format!("once for each object of {}, when the trace begins", function.trim_start_matches(PREFIX))
         }
         Site::Uprobe { path, targets, arguments: Some(_), .. } => match targets.len() {
             1 => format!("at a static probe of {path}"),

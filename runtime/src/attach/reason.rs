@@ -15,6 +15,10 @@ pub fn reason(site: &Site, error: &io::Error) -> Option<&'static str> {
         (Site::Perf { event, .. }, libc::ENOENT | libc::EOPNOTSUPP) if event.kind == HARDWARE => Some(
             "this machine has no counters of its own for it, as most virtual machines have none: `software` and `profile` work",
         ),
+        (Site::Watchpoint { .. }, libc::ENOSPC) => {
+            Some("all of the processor's debug registers are taken: x86 has four, and a debugger may hold some")
+        }
+        (Site::Watchpoint { .. }, libc::EINVAL) => Some("the processor can't watch this address in this way"),
         (_, libc::EMFILE) => Some("too many open files: `ulimit -n 65536` allows more"),
         _ => None,
     }

@@ -253,7 +253,7 @@ fn unknown_option(args: &Args, compiled: &Compiled) -> Result<(), Failure> {
 fn trace(args: &Args, built: Built, started: Option<Started>, tracefs: Option<&Tracefs>) -> Result<u8, Failure> {
     let pidfd = args.pid.map(process::pidfd).transpose();
     let process = pidfd.map_err(|error| failure(format!("watching process {}: {error}", args.pid.unwrap_or(0))))?;
-    let mut attached = built.attach(tracefs).map_err(|error| explain(&error, args))?;
+    let mut attached = built.attach(tracefs, args.pid.filter(|_| !args.follow)).map_err(|error| explain(&error, args))?;
     if !args.quiet {
         attached.announce();
         complain(&left_out(&attached));

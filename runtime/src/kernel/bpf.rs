@@ -1,28 +1,25 @@
-//! The `bpf(2)` calls that aya 0.14 has no public function for: loading instructions that we specialised ourselves,
-//! attaching by file descriptor, reading maps by batches, and a program's statistics.
+//! The `bpf(2)` calls that aya 0.14 has no public function for: loading instructions that we specialised ourselves, reading
+//! maps by batches, and a program's statistics. Attaching is in [`super::links`].
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::OnceLock;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_info, bpf_prog_type};
-use scope_dsl::probes::function::KernelTarget;
-use scope_dsl::probes::uprobe::Target;
 
-fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
+pub(super) fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
     // SAFETY: the attribute is the kernel's union, wholly initialised; pointers in it are the callers' to keep alive.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, attr as *mut bpf_attr, size_of::<bpf_attr>()) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-fn attr() -> bpf_attr {
+pub(super) fn attr() -> bpf_attr {
     // SAFETY: a union of plain numbers.
     unsafe { zeroed() }
 }
 
-fn owned(fd: i64) -> OwnedFd {
+pub(super) fn owned(fd: i64) -> OwnedFd {
     // SAFETY: the kernel has just given the descriptor to us.
     unsafe { OwnedFd::from_raw_fd(fd as i32) }
 }
@@ -231,127 +228,6 @@ pub fn load_program(
             Err(Refused { error, log: String::from_utf8_lossy(&log[..end]).into_owned() })
         }
     }
-}
-
-/// Attaches a program to a raw tracepoint; it stays attached while the result lives.
-///
-/// # Errors
-/// `ENOENT` if there is no such tracepoint, and as `bpf(2)`.
-pub fn attach_raw_tracepoint(program: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
-    let name = CString::new(name)?;
-    let mut attr = attr();
-    // SAFETY: as in `update`.
-    let open = unsafe { &mut attr.raw_tracepoint };
-    open.name = name.as_ptr() as u64;
-    open.prog_fd = program.as_raw_fd() as u32;
-    bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attr).map(owned)
-}
-
-/// What keeps a program attached to a perf event: dropping it detaches.
-#[derive(Debug)]
-pub struct PerfLink {
-    _link: OwnedFd,
-    _event: OwnedFd,
-}
-
-/// Attaches a program to a perf event, giving a number along that it can ask for.
-///
-/// # Errors
-/// As `bpf(2)`.
-pub fn attach_perf_event(program: BorrowedFd<'_>, event: OwnedFd, cookie: u64) -> io::Result<PerfLink> {
-    let mut attr = attr();
-    // SAFETY: as in `update`.
-    let create = unsafe { &mut attr.link_create };
-    create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
-    create.__bindgen_anon_2.target_fd = event.as_raw_fd() as u32;
-    create.attach_type = bpf_attach_type::BPF_PERF_EVENT as u32;
-    create.__bindgen_anon_3.perf_event.bpf_cookie = cookie;
-    let link = bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)?;
-    Ok(PerfLink { _link: link, _event: event })
-}
-
-/// Attaches a program to the function of the kernel that it was loaded for.
-///
-/// # Errors
-/// As `bpf(2)`.
-pub fn attach_traced(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let mut attr = attr();
-    attr.raw_tracepoint.prog_fd = program.as_raw_fd() as u32;
-    bpf(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attr).map(owned)
-}
-
-/// Attaches a program to many functions of the kernel; each gives its probe's number along.
-///
-/// # Errors
-/// `ESRCH` or `EINVAL` if one of them can't be probed, and as `bpf(2)`.
-pub fn attach_kprobes(program: BorrowedFd<'_>, targets: &[KernelTarget], exit: bool) -> io::Result<OwnedFd> {
-    const BPF_F_KPROBE_MULTI_RETURN: u32 = 1;
-    let names = targets.iter().map(|target| CString::new(target.function.as_str())).collect::<Result<Vec<_>, _>>()?;
-    let pointers = names.iter().map(|name| name.as_ptr() as u64).collect::<Vec<_>>();
-    let cookies = targets.iter().map(|target| target.probe as u64).collect::<Vec<_>>();
-    let mut attr = attr();
-    // SAFETY: as in `update`.
-    let create = unsafe { &mut attr.link_create };
-    create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
-    create.attach_type = bpf_attach_type::BPF_TRACE_KPROBE_MULTI as u32;
-    // SAFETY: as above.
-    let multi = unsafe { &mut create.__bindgen_anon_3.kprobe_multi };
-    multi.syms = pointers.as_ptr() as u64;
-    multi.cookies = cookies.as_ptr() as u64;
-    multi.cnt = targets.len() as u32;
-    multi.flags = if exit { BPF_F_KPROBE_MULTI_RETURN } else { 0 };
-    bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)
-}
-
-/// Whether the kernel can attach a program to many of its functions with one system call: if it was built with
-/// CONFIG_FPROBE, since 5.18. Asked with a program that does nothing, and no functions.
-#[must_use]
-pub fn can_attach_kprobes() -> bool {
-    static CAN: OnceLock<bool> = OnceLock::new();
-    *CAN.get_or_init(|| {
-        let instruction = |code, imm| {
-            // SAFETY: a struct of plain numbers.
-            let mut instruction = unsafe { zeroed::<bpf_insn>() };
-            (instruction.code, instruction.imm) = (code, imm);
-            instruction
-        };
-        // `r0 = 0; exit`
-        let nothing = [instruction(0xb7, 0), instruction(0x95, 0)];
-        let kind = Some(bpf_attach_type::BPF_TRACE_KPROBE_MULTI);
-        let loaded = load_program(bpf_prog_type::BPF_PROG_TYPE_KPROBE, kind, 0, "scope", &nothing, c"GPL");
-        loaded.is_ok_and(|program| {
-            let answer = attach_kprobes(program.as_fd(), &[], false).err().and_then(|error| error.raw_os_error());
-            answer == Some(libc::EINVAL)
-        })
-    })
-}
-
-/// Attaches a program to many places in a file; each gives its probe's number along.
-///
-/// # Errors
-/// `EINVAL` if the kernel can't (before 6.6), and as `bpf(2)`.
-pub fn attach_uprobes(program: BorrowedFd<'_>, path: &CStr, targets: &[Target], exit: bool) -> io::Result<OwnedFd> {
-    const BPF_F_UPROBE_MULTI_RETURN: u32 = 1;
-    let words = |word: fn(&Target) -> u64| targets.iter().map(word).collect::<Vec<_>>();
-    let offsets = words(|target| target.offset);
-    let semaphores = words(|target| target.semaphore);
-    let cookies = words(|target| target.probe as u64);
-    let mut attr = attr();
-    // SAFETY: as in `update`.
-    let create = unsafe { &mut attr.link_create };
-    create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
-    create.attach_type = bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32;
-    // SAFETY: as above.
-    let multi = unsafe { &mut create.__bindgen_anon_3.uprobe_multi };
-    multi.path = path.as_ptr() as u64;
-    multi.offsets = offsets.as_ptr() as u64;
-    multi.cookies = cookies.as_ptr() as u64;
-    if semaphores.iter().any(|semaphore| *semaphore != 0) {
-        multi.ref_ctr_offsets = semaphores.as_ptr() as u64;
-    }
-    multi.cnt = targets.len() as u32;
-    multi.flags = if exit { BPF_F_UPROBE_MULTI_RETURN } else { 0 };
-    bpf(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(owned)
 }
 
 /// What the kernel says of a loaded program.

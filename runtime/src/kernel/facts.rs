@@ -5,6 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use scope_dsl::ctypes::btf::Btf;
+use scope_dsl::probes::iter::PREFIX;
 use scope_dsl::facts::{Compat, CompatFlag, Executable, KernelFacts, KernelFunction};
 
 use super::{btf, executable, process, syscalls, tracefs::Tracefs};
@@ -110,6 +111,18 @@ impl KernelFacts for LiveFacts<'_> {
             }
             false => Ok(()),
         }
+    }
+
+    fn traces(&self, function: &str) -> bool {
+        let tracer = self.tracefs.is_some_and(Tracefs::traces_functions);
+        tracer && self.kprobes().is_ok() && btf::function(function).is_some()
+    }
+
+    fn iterators(&self) -> Vec<String> {
+        let Some(btf) = btf::open() else { return Vec::new() };
+        let kinds = btf.func_names().filter_map(|name| name.strip_prefix(PREFIX));
+        // Other functions have such names, too; what an iterator's program is given has a struct.
+        kinds.filter(|kind| btf.find_struct(&format!("{PREFIX}_{kind}")).is_some()).map(str::to_owned).collect()
     }
 
     fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String> {

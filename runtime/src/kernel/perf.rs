@@ -8,6 +8,7 @@ use std::os::fd::{FromRawFd, OwnedFd};
 
 use aya_obj::generated::{perf_event_attr, perf_type_id};
 use scope_dsl::probes::perf::{Event, Rate};
+use scope_dsl::probes::watchpoint::Watched;
 
 /// Opens the perf event of the tracepoint with this id (tracefs, `events/CATEGORY/NAME/id`).
 ///
@@ -39,6 +40,34 @@ pub fn sampled(event: Event, cpu: u32) -> io::Result<OwnedFd> {
     open(&attr, -1, cpu as i32)
 }
 
+/// Opens the event of a watchpoint: for one thread and those that it starts, or for a CPU.
+///
+/// # Errors
+/// As `perf_event_open(2)`: `ENOSPC` if all debug registers are taken.
+pub fn watchpoint(watched: Watched, at: At) -> io::Result<OwnedFd> {
+    let mut attr = attr(perf_type_id::PERF_TYPE_BREAKPOINT as u32, 0);
+    attr.bp_type = watched.how;
+    attr.__bindgen_anon_3.bp_addr = watched.address;
+    attr.__bindgen_anon_4.bp_len = watched.len;
+    attr.__bindgen_anon_1.sample_period = 1;
+    match at {
+        At::Thread(thread) => {
+            attr.set_inherit(1);
+            open(&attr, thread as libc::pid_t, -1)
+        }
+        At::Cpu(cpu) => open(&attr, -1, cpu as i32),
+    }
+}
+
+/// Where an event is counted.
+#[derive(Clone, Copy, Debug)]
+pub enum At {
+    /// In a thread, and in those that it starts from now on.
+    Thread(u32),
+    /// On a CPU.
+    Cpu(u32),
+}
+
 fn attr(kind: u32, config: u64) -> perf_event_attr {
     // SAFETY: a struct of plain numbers.
     let zeroed = unsafe { zeroed::<perf_event_attr>() };
@@ -59,11 +88,11 @@ fn open(attr: &perf_event_attr, pid: libc::pid_t, cpu: libc::c_int) -> io::Resul
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Opens the perf event of a place in a program or library, in whatever process runs it.
+/// Opens the perf event of a place in a program or library, in one process or in whatever process runs it.
 ///
 /// # Errors
 /// As `perf_event_open(2)`: `EINVAL` or `EOPNOTSUPP` if the instruction there can't be probed.
-pub fn uprobe(path: &CStr, offset: u64, semaphore: u64, exit: bool) -> io::Result<OwnedFd> {
+pub fn uprobe(path: &CStr, offset: u64, semaphore: u64, exit: bool, pid: Option<u32>) -> io::Result<OwnedFd> {
     let kind = device("uprobe", "type")?.parse::<u32>().map_err(io::Error::other)?;
     let mut config = 0;
     if exit {
@@ -75,7 +104,11 @@ pub fn uprobe(path: &CStr, offset: u64, semaphore: u64, exit: bool) -> io::Resul
     let mut attr = attr(kind, config);
     attr.__bindgen_anon_3.uprobe_path = path.as_ptr() as u64;
     attr.__bindgen_anon_4.probe_offset = offset;
-    open(&attr, -1, 0)
+    match pid {
+        // Programs on it run in all threads that share the memory (`__uprobe_perf_filter`, `kernel/trace/trace_uprobe.c`).
+        Some(pid) => open(&attr, pid as libc::pid_t, -1),
+        None => open(&attr, -1, 0),
+    }
 }
 
 /// Opens the perf event of a place in the kernel.

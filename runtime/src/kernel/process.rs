@@ -37,6 +37,15 @@ pub fn check(pid: u32) -> Result<(), NoProcess> {
     }
 }
 
+/// The threads of a process, the first of them included.
+///
+/// # Errors
+/// If it has ended.
+pub fn threads(pid: u32) -> io::Result<Vec<u32>> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task"))?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
 /// Opens a descriptor that becomes readable when the process ends.
 ///
 /// # Errors

@@ -64,6 +64,12 @@ impl Tracefs {
         list.lines().map(function).collect()
     }
 
+    /// Whether the kernel can trace functions.
+    #[must_use]
+    pub fn traces_functions(&self) -> bool {
+        self.root.join("available_filter_functions").exists()
+    }
+
     /// The text of a tracepoint's `format` file; `None` if there is no such tracepoint.
     pub fn format(&self, category: &str, name: &str) -> Option<String> {
         self.read(category, name, "format")

@@ -54,6 +54,7 @@ impl KernelMaps {
         // System calls begin and end with interrupts on.
         let interrupts_off = program.clauses.iter().any(|clause| match &clause.site {
             Site::Tracepoint { category, .. } => category != "syscalls",
+            Site::Watchpoint { .. } => true,
             Site::Perf { .. } | Site::RawTracepoint { .. } | Site::Kprobe { .. } | Site::Traced { .. } => true,
             _ => false,
         });

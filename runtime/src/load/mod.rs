@@ -14,6 +14,7 @@ use scope_dsl::probes::Site;
 use scope_dsl::program::{Clause, Plan, Program};
 
 use crate::kernel::bpf::{self, ProgramInfo, Refused};
+use crate::kernel::links;
 use maps::KernelMaps;
 pub use template::BadObject;
 use template::{MapName, Template};
@@ -121,10 +122,7 @@ pub fn load(program: &Program, maps: &KernelMaps) -> Result<(Vec<Loaded>, usize)
         let same = |have: &usize| {
             let other = &program.clauses[*have];
             // A traced function's program belongs to that function.
-            let function = |site: &Site| match site {
-                Site::Traced { function, .. } => Some(function.clone()),
-                _ => None,
-            };
+            let function = |site: &Site| site.is_given_pointers().then(|| site.kernel_function().map(str::to_owned));
             let how = |site: &Site| {
                 (kind(site) as u32, attach_type(site).map(|how| how as u32), site.is_preemptible(), function(site))
             };
@@ -142,9 +140,9 @@ pub fn load(program: &Program, maps: &KernelMaps) -> Result<(Vec<Loaded>, usize)
 fn kind(site: &Site) -> bpf_prog_type {
     match site {
         Site::Tracepoint { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT,
-        Site::Perf { .. } => bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
+        Site::Perf { .. } | Site::Watchpoint { .. } => bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
         Site::Uprobe { .. } | Site::Kprobe { .. } => bpf_prog_type::BPF_PROG_TYPE_KPROBE,
-        Site::Traced { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACING,
+        Site::Traced { .. } | Site::Syscall { .. } | Site::Iter { .. } => bpf_prog_type::BPF_PROG_TYPE_TRACING,
         _ => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
     }
 }
@@ -153,10 +151,11 @@ fn kind(site: &Site) -> bpf_prog_type {
 fn attach_type(site: &Site) -> Option<bpf_attach_type> {
     match site {
         Site::Uprobe { targets, .. } if targets.len() > 1 => Some(bpf_attach_type::BPF_TRACE_UPROBE_MULTI),
-        Site::Kprobe { targets, .. } if targets.len() > 1 && bpf::can_attach_kprobes() => {
+        Site::Kprobe { targets, .. } if targets.len() > 1 && links::can_attach_kprobes() => {
             Some(bpf_attach_type::BPF_TRACE_KPROBE_MULTI)
         }
-        Site::Traced { exit: false, .. } => Some(bpf_attach_type::BPF_TRACE_FENTRY),
+        Site::Traced { exit: false, .. } | Site::Syscall { .. } => Some(bpf_attach_type::BPF_TRACE_FENTRY),
+        Site::Iter { .. } => Some(bpf_attach_type::BPF_TRACE_ITER),
         Site::Traced { exit: true, .. } => Some(bpf_attach_type::BPF_TRACE_FEXIT),
         _ => None,
     }
@@ -165,7 +164,9 @@ fn attach_type(site: &Site) -> Option<bpf_attach_type> {
 /// The number of the function that a program is for, in the kernel's type information; 0 if it is for none.
 fn function_id(site: &Site) -> u32 {
     match site {
-        Site::Traced { .. } => site.kernel_function().and_then(crate::kernel::btf::function).unwrap_or(0),
+        site if site.is_given_pointers() => {
+            site.kernel_function().and_then(crate::kernel::btf::function).unwrap_or(0)
+        }
         _ => 0,
     }
 }
