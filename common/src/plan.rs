@@ -4,7 +4,7 @@
 //! writes and freezes before the load, so that every field is a known constant for the kernel's verifier.
 
 /// The format of plans and records that this source defines; the loader refuses an object built for another.
-pub const FORMAT: u64 = 6;
+pub const FORMAT: u64 = 7;
 /// How many ops a plan holds at most, its [`Code::End`] included.
 pub const MAX_OPS: usize = 1024;
 /// How many bytes of constant data a plan holds at most.
@@ -281,6 +281,19 @@ impl Op {
     pub const TO_END: u32 = 0xffff;
     /// Set in an operand that is a builtin.
     pub const BUILTIN: u8 = 0x80;
+
+    /// Set beside it, in one that is an ancestor of the current cgroup; the rest is its level, which is below
+    /// [`Op::LEVELS`].
+    pub const ANCESTOR: u8 = 0x40;
+    /// How many levels of ancestors there are: those above would look like [`Op::IMM`] and [`Op::NONE`].
+    pub const LEVELS: u8 = 0x3e;
+
+    /// In place of a register: the id of the current cgroup's ancestor at a level of the hierarchy, where the root has 0;
+    /// the cgroup's own at its own level, 0 above.
+    #[must_use]
+    pub const fn ancestor(level: u8) -> u8 {
+        Op::BUILTIN | Op::ANCESTOR | level
+    }
 
     /// In place of a register: a builtin.
     #[must_use]

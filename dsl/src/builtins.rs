@@ -6,6 +6,8 @@ use crate::types::{Named, Type};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the builtin of its name; the table says what it is")]
 pub enum Builtin {
+    /// The ancestor of the current cgroup at a level.
+    Ancestor(u8),
     Cgroup,
     Comm,
     Cpid,

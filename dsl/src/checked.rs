@@ -6,7 +6,7 @@ use scope_common::plan::MAX_STRING;
 
 use crate::builtins::Builtin;
 use crate::printf::Piece;
-use crate::probes::Site;
+use crate::probes::{ProbeName, Site};
 use crate::source::Span;
 use crate::types::{Space, Type};
 
@@ -20,7 +20,7 @@ pub struct Script {
     /// What records make userspace do; an action's number is its index.
     pub actions: Vec<Action>,
     /// The names of the probes, by number.
-    pub probes: Vec<String>,
+    pub probes: Vec<ProbeName>,
 }
 
 /// A map: what it holds, and what the script does with it.

@@ -10,6 +10,7 @@ pub enum Function {
     Buf,
     Cat,
     CgroupId,
+    CgroupAncestor,
     CgroupPath,
     Clear,
     Count,
@@ -149,6 +150,8 @@ table! {
         "tracepoint:syscalls:sys_enter_write { printf(\"%r\\n\", buf(args.buf, args.count)); }"
     "cat" Cat Action 1..64 "cat(\"/path\", ...)" "prints a file; its name may hold conversions as printf's format does"
         "BEGIN { cat(\"/proc/loadavg\"); }"
+    "cgroup_ancestor" CgroupAncestor Value 1..1 "cgroup_ancestor(level)" "the id of the cgroup that holds the task's at a level of the tree; the root has level 0"
+        "sys_enter /cgroup_ancestor(1) == 42/ { @[comm] = count(); }"
     "cgroup_path" CgroupPath Value 1..2 "cgroup_path(id)" "the path of a cgroup by its id"
         "sys_enter { @[cgroup_path(cgroup)] = count(); }"
     "cgroupid" CgroupId Value 1..1 "cgroupid(\"/sys/fs/cgroup/path\")" "the id of the cgroup at a path, found when the script is compiled"

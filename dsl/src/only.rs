@@ -15,6 +15,10 @@ pub struct Only {
     pub comm: Option<String>,
     /// Tasks of this user.
     pub uid: Option<u32>,
+    /// Tasks of this cgroup, by its id, and of those below it if it is known how deep it lies.
+    pub cgroup: Option<(u64, Option<u32>)>,
+    /// Tasks of this namespace of processes, by its inode number.
+    pub pid_namespace: Option<u32>,
     /// This process, and all that descend from it from now on.
     pub family: Option<u32>,
 }
@@ -37,6 +41,16 @@ impl Only {
         }
         if let Some(comm) = &self.comm {
             tests.push(format!("comm == \"{}\"", escaped(comm)));
+        }
+        match self.cgroup {
+            Some((id, Some(level))) => tests.push(format!("cgroup_ancestor({level}) == {id}")),
+            Some((id, None)) => tests.push(format!("cgroup == {id}")),
+            None => {}
+        }
+        if let Some(namespace) = self.pid_namespace {
+            // As `task_active_pid_ns` finds it (`kernel/pid.c`).
+            let own = "curtask->thread_pid->numbers[curtask->thread_pid->level]";
+            tests.push(format!("{own}.ns->ns.inum == {namespace}"));
         }
         let mut text = String::new();
         if let Some(process) = self.family {

@@ -8,7 +8,7 @@ use scope_common::plan::{Code, EXACT, Op};
 
 use crate::checked::{Action, Value};
 use crate::config::Config;
-use crate::probes::Site;
+use crate::probes::{ProbeName, Site};
 use crate::source::Span;
 use crate::types::Type;
 
@@ -22,7 +22,7 @@ pub struct Program {
     /// What records do; an action's number is its index.
     pub actions: Vec<Action>,
     /// The names of the probes, by number.
-    pub probes: Vec<String>,
+    pub probes: Vec<ProbeName>,
     /// The settings.
     pub config: Config,
     /// The places that read memory, if failures are to be told apart: failure `n + 1` of the plans is the one at index `n`.
@@ -275,6 +275,9 @@ const BUILTINS: [&str; 15] = [
 fn operand(operand: u8) -> String {
     if operand & Op::BUILTIN == 0 {
         return format!("r{operand}");
+    }
+    if operand & Op::ANCESTOR != 0 {
+        return format!("ancestor{}", operand & !(Op::BUILTIN | Op::ANCESTOR));
     }
     BUILTINS.get((operand & !Op::BUILTIN) as usize).map_or("?".to_owned(), |name| (*name).to_owned())
 }

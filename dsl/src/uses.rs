@@ -143,6 +143,7 @@ pub fn needs_types(script: &Script) -> bool {
             _ => false,
         };
     };
+    script.only.iter().for_each(|only| each(only, &mut look));
     for clause in &script.clauses {
         clause.predicate.iter().for_each(|predicate| each(predicate, &mut look));
         each_in(&clause.body, &mut look);

@@ -303,6 +303,7 @@ impl<'a, F: Fn(usize) -> Option<&'a Map>> Step<'_, F> {
     fn operand(&self, operand: u8) -> Result<(), String> {
         match operand & !Op::BUILTIN {
             builtin if operand & Op::BUILTIN != 0 && builtin <= Builtin::Cookie as u8 => Ok(()),
+            ancestor if operand & Op::BUILTIN != 0 && ancestor & Op::ANCESTOR != 0 => Ok(()),
             _ => self.read(operand),
         }
     }

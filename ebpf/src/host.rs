@@ -206,6 +206,10 @@ fn builtin(context: *mut c_void, builtin: u8) -> u64 {
             $( if builtin == Builtin::$name as u8 { return opaque($value); } )*
         };
     }
+    if builtin & Op::ANCESTOR != 0 {
+        // SAFETY: a helper that takes a number.
+        return opaque(unsafe { bpf::bpf_get_current_ancestor_cgroup_id((builtin & !Op::ANCESTOR).into()) });
+    }
     // SAFETY: helpers without arguments.
     unsafe {
         builtins! {
@@ -611,9 +615,9 @@ impl Host for Kernel {
         // SAFETY: helpers that take a number.
         unsafe {
             if thread {
-                opaque(bpf::bpf_send_signal_thread(number as u32) as u64);
+                let _ = opaque(bpf::bpf_send_signal_thread(number as u32) as u64);
             } else {
-                opaque(bpf::bpf_send_signal(number as u32) as u64);
+                let _ = opaque(bpf::bpf_send_signal(number as u32) as u64);
             }
         }
     }

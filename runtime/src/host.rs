@@ -3,10 +3,11 @@
 use scope_common::arith::Alu;
 use scope_common::arith::alu;
 use scope_common::machine::{Host, Room, Source, run};
-use scope_common::plan::{Builtin, FAULT, LOOPS, Loss, REGISTERS};
+use scope_common::plan::{Builtin, FAULT, LOOPS, Loss, Op, REGISTERS};
 use scope_dsl::program::Plan;
 
 use crate::kernel::process;
+use crate::names::cgroups::{self, Cgroups};
 use crate::shown;
 use crate::tables::{Key, Tables, Words};
 
@@ -107,6 +108,7 @@ impl Surroundings for Here {
             () if is(Builtin::Jiffies) => process::jiffies(),
             () if is(Builtin::Cgroup) => cgroup_id_of_self(),
             () if is(Builtin::Node) => process::numa_node(),
+            () if builtin & Op::ANCESTOR != 0 => ancestor_of_self(builtin & !Op::ANCESTOR),
             () => 0,
         }
     }
@@ -114,9 +116,16 @@ impl Surroundings for Here {
 
 /// The cgroup of this process, 0 if it has none of version 2.
 fn cgroup_id_of_self() -> u64 {
-    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let path = own.lines().find_map(|line| line.strip_prefix("0::"));
-    path.and_then(crate::names::cgroups::cgroup_id).unwrap_or(0)
+    let path = Cgroups::own().and_then(|path| Cgroups::default().directory(&path));
+    path.and_then(|path| cgroups::cgroup_id(&path.to_string_lossy())).unwrap_or(0)
+}
+
+/// The ancestor of this process's cgroup at a level, 0 if it lies not that deep.
+fn ancestor_of_self(level: u8) -> u64 {
+    let own = Cgroups::own().unwrap_or_default();
+    let parts = own.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let path = parts.get(..level.into()).and_then(|parts| Cgroups::default().directory(&parts.join("/")));
+    path.and_then(|path| cgroups::cgroup_id(&path.to_string_lossy())).unwrap_or(0)
 }
 
 /// The machine's state for one run of a clause.

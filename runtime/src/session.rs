@@ -129,7 +129,7 @@ impl Built {
             for (loaded, clause) in sites {
                 let site = &self.program.clauses[clause].site;
                 let attachment = attach::attach(loaded.fd(), site, tracefs, pid).map_err(|error| LoadError::Attach {
-                    probe: self.program.probes[site.probe()].clone(),
+                    probe: self.program.probes[site.probe()].full.clone(),
                     reason: attach::reason(site, &error),
                     error,
                 });
@@ -223,7 +223,7 @@ impl Attached {
 
     /// Of the probes that patterns stand for, the names of those that could not be set.
     pub fn left_out(&self) -> impl Iterator<Item = &str> {
-        self.left_out.iter().map(|probe| self.built.program.probes[*probe].as_str())
+        self.left_out.iter().map(|probe| self.built.program.probes[*probe].full.as_str())
     }
 
     /// Polls until the trace ends, then runs the END clauses and prints the maps.

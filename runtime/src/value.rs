@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use scope_common::record::string_place;
 use scope_dsl::checked::Slot;
+use scope_dsl::probes::ProbeName;
 use scope_dsl::types::{Enum, Layout, Member, Named, Stack, StackMode, Type};
 
 use crate::kernel::syscalls;
@@ -50,7 +51,7 @@ pub type Frames = Vec<u64>;
 /// What numbers stand for: names, symbols, times.
 pub struct Names {
     /// The probes of the script.
-    pub probes: Vec<String>,
+    pub probes: Vec<ProbeName>,
     stacks: Box<dyn Fn(u64) -> Option<Frames>>,
     found: RefCell<Found>,
 }
@@ -80,7 +81,7 @@ impl Default for Names {
 impl Names {
     /// Knows the probes, and where stacks are kept.
     #[must_use]
-    pub fn new(probes: Vec<String>, stacks: Box<dyn Fn(u64) -> Option<Frames>>) -> Names {
+    pub fn new(probes: Vec<ProbeName>, stacks: Box<dyn Fn(u64) -> Option<Frames>>) -> Names {
         Names { probes, stacks, found: RefCell::default() }
     }
 
@@ -122,9 +123,9 @@ impl Names {
     fn name(&self, word: u64, named: Named) -> String {
         match named {
             Named::Syscall => syscall(word),
-            Named::Probe => self.probes.get(word as usize).cloned().unwrap_or_default(),
+            Named::Probe => self.probes.get(word as usize).map(|probe| probe.shown.clone()).unwrap_or_default(),
             Named::Function => {
-                let probe = self.probes.get(word as usize).map_or("", String::as_str);
+                let probe = self.probes.get(word as usize).map_or("", |probe| &probe.full);
                 // Behind the provider and the binary, where a name of C++ holds colons of its own; or the module.
                 let name = if probe.starts_with('u') { probe.splitn(3, ':').nth(2) } else { probe.rsplit(':').next() };
                 name.unwrap_or_default().to_owned()

@@ -1,6 +1,7 @@
 //! Calls inside expressions, and what all calls have in common.
 
 use scope_common::arith::Alu;
+use scope_common::plan::Op;
 
 use crate::ast::{self, ExprKind as Ast, Name};
 use crate::builtins::Builtin;
@@ -114,6 +115,7 @@ impl Checker<'_> {
             Function::SignalName => self.shown_as(&arguments[0], Type::Named(Named::Signal), span),
             Function::Strerror => self.shown_as(&arguments[0], Type::Named(Named::Errno), span),
             Function::Ksym => self.shown_as(&arguments[0], Type::Named(Named::KernelSymbol), span),
+            Function::CgroupAncestor => self.cgroup_ancestor(&arguments[0], span),
             Function::CgroupPath => self.shown_as(&arguments[0], Type::Named(Named::Cgroup), span),
             Function::Usym => self.usym(&arguments[0], span),
             Function::Strftime => {
@@ -232,6 +234,20 @@ impl Checker<'_> {
             _ => Builtin::Nsecs,
         };
         Some(Expr { kind: ExprKind::Builtin(builtin), ty: Type::UNSIGNED, span })
+    }
+
+    /// `cgroup_ancestor(level)`.
+    fn cgroup_ancestor(&mut self, level: &ast::Expr, span: Span) -> Option<Expr> {
+        let value = self.number(level)?;
+        let level = match value.kind {
+            ExprKind::Int(level) if level < Op::LEVELS.into() => level as u8,
+            _ => {
+                let label = format!("expected a number below {} that is known beforehand", Op::LEVELS);
+                self.error(Diagnostic::error("E0361", level.span, "not a level of the tree of cgroups", label));
+                return None;
+            }
+        };
+        Some(Expr { kind: ExprKind::Builtin(Builtin::Ancestor(level)), ty: Type::UNSIGNED, span })
     }
 
     /// `pid(curr_ns)`, `tid(init)`: the number in scope's own namespace of processes, or in the first.

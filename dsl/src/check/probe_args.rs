@@ -279,7 +279,7 @@ impl Checker<'_> {
             Site::RawSyscalls { exit, .. } => {
                 format!("`raw_syscalls:{}`", if *exit { "sys_exit" } else { "sys_enter" })
             }
-            site => format!("`{}`", self.given.probes.names[site.probe()]),
+            site => format!("`{}`", self.given.probes.names[site.probe()].full),
         }
     }
 }

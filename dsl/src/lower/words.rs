@@ -102,7 +102,7 @@ impl Lowerer<'_> {
         match &expr.kind {
             ExprKind::Int(value) => Operand::Imm(*value),
             ExprKind::Builtin(builtin) if direct(*builtin).is_some() => {
-                Operand::Builtin(direct(*builtin).expect("just asked"))
+                Operand::Register(direct(*builtin).expect("just asked"))
             }
             ExprKind::As(inner) => self.operand(inner, scratch),
             ExprKind::Variable(number) if matches!(self.variables[*number], Variable::Register(_)) => {
@@ -278,7 +278,10 @@ impl Lowerer<'_> {
             Builtin::Cpid => self.builder.set(dst, self.options.cpid.unwrap_or(0).into()),
             Builtin::Probe | Builtin::Func => self.probe(dst),
             Builtin::Nargs => self.set_nargs(dst),
-            _ => self.builder.get(dst, direct(builtin).expect("all others are the machine's own, or texts")),
+            _ => {
+                let operand = direct(builtin).expect("all others are the machine's own, or texts");
+                self.builder.alu(Alu::Mov, dst, Op::NONE, Operand::Register(operand));
+            }
         }
     }
 
@@ -358,23 +361,25 @@ impl Lowerer<'_> {
     }
 }
 
-/// The builtin of the machine that a builtin of the language is, if it is one.
-fn direct(builtin: Builtin) -> Option<Get> {
-    match builtin {
-        Builtin::Pid => Some(Get::Pid),
-        Builtin::Tid => Some(Get::Tid),
-        Builtin::Uid => Some(Get::Uid),
-        Builtin::Gid => Some(Get::Gid),
-        Builtin::Nsecs => Some(Get::Nsecs),
-        Builtin::Cpu => Some(Get::Cpu),
-        Builtin::Task => Some(Get::Task),
-        Builtin::Username => Some(Get::Uid),
-        Builtin::Cgroup => Some(Get::Cgroup),
-        Builtin::Rand => Some(Get::Rand),
-        Builtin::Jiffies => Some(Get::Jiffies),
-        Builtin::NsecsMonotonic => Some(Get::Monotonic),
-        Builtin::NsecsTai => Some(Get::Tai),
-        Builtin::NumaNode => Some(Get::Node),
-        _ => None,
-    }
+/// In place of a register: the builtin of the machine that a builtin of the language is, if it is one.
+fn direct(builtin: Builtin) -> Option<u8> {
+    let get = match builtin {
+        Builtin::Ancestor(level) => return Some(Op::ancestor(level)),
+        Builtin::Pid => Get::Pid,
+        Builtin::Tid => Get::Tid,
+        Builtin::Uid => Get::Uid,
+        Builtin::Gid => Get::Gid,
+        Builtin::Nsecs => Get::Nsecs,
+        Builtin::Cpu => Get::Cpu,
+        Builtin::Task => Get::Task,
+        Builtin::Username => Get::Uid,
+        Builtin::Cgroup => Get::Cgroup,
+        Builtin::Rand => Get::Rand,
+        Builtin::Jiffies => Get::Jiffies,
+        Builtin::NsecsMonotonic => Get::Monotonic,
+        Builtin::NsecsTai => Get::Tai,
+        Builtin::NumaNode => Get::Node,
+        _ => return None,
+    };
+    Some(Op::builtin(get))
 }

@@ -41,7 +41,11 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mu
         return resolver.unknown(point, label, kind, known.iter().map(String::as_str), &list);
     }
     if OF_ONE.contains(kind) {
-        return resolver.malformed(point, "it goes through one map, which can't be named", "`iter:bpf_map` goes through all maps");
+        return resolver.malformed(
+            point,
+            "it goes through one map, which can't be named",
+            "`iter:bpf_map` goes through all maps",
+        );
     }
     let probe = resolver.number(point.full());
     draft.sites.push(Site::Iter { probe, function: format!("{PREFIX}{kind}") });

@@ -23,6 +23,7 @@ use crate::config::MissingProbes;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::facts::KernelFacts;
 use crate::fields::Field;
+use crate::source::Span;
 use crate::uses::Uses;
 
 /// The code of the error that the machine has no such probes, which is no mistake of the script's.
@@ -100,7 +101,16 @@ pub struct Probes {
     /// For each clause, in source order, its sites, each with a plan of its own.
     pub clauses: Vec<Vec<Site>>,
     /// The names of the probes; a probe's number is its index.
-    pub names: Vec<String>,
+    pub names: Vec<ProbeName>,
+}
+
+/// What a probe is called.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProbeName {
+    /// Its full name.
+    pub full: String,
+    /// What `probe` gives: the full name, or the one that the script gives it.
+    pub shown: String,
 }
 
 impl Probes {
@@ -134,7 +144,7 @@ pub struct Choice {
 
 /// Resolves the attach points of all clauses.
 pub fn resolve(script: &ast::Script, facts: &dyn KernelFacts, choice: Choice, errors: &mut Diagnostics) -> Probes {
-    let mut resolver = Resolver { facts, choice, errors, names: Vec::new(), numbers: HashMap::new() };
+    let mut resolver = Resolver { facts, choice, errors, names: Vec::new(), numbers: HashMap::new(), alias: None };
     let clauses = script.clauses.iter().map(|clause| resolver.clause(clause)).collect::<Vec<_>>();
     let names = resolver.names;
     if names.len() > choice.most {
@@ -171,18 +181,42 @@ struct Draft {
     tracepoints: Vec<tracepoint::Found>,
 }
 
+impl Draft {
+    /// How many probes it stands for so far.
+    fn probes(&self) -> usize {
+        self.sites.iter().map(Site::probes).sum::<usize>() + self.tracepoints.len()
+    }
+}
+
 struct Resolver<'a> {
     facts: &'a dyn KernelFacts,
     choice: Choice,
     errors: &'a mut Diagnostics,
-    names: Vec<String>,
-    numbers: HashMap<String, usize>,
+    names: Vec<ProbeName>,
+    numbers: HashMap<ProbeName, usize>,
+    /// The name that the script gives the attach point that is being resolved.
+    alias: Option<String>,
+}
+
+/// The name that a script gives an attach point, as `name=probe`, and the attach point without it.
+fn unaliased(point: &Name) -> (Option<String>, Name) {
+    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match point.text.split_once('=').filter(|(alias, _)| is_name(alias)) {
+        Some((alias, rest)) => {
+            let span = Span::new(point.span.end - rest.len(), point.span.end);
+            (Some(alias.to_owned()), Name { text: rest.to_owned(), span })
+        }
+        None => (None, point.clone()),
+    }
 }
 
 impl Resolver<'_> {
     fn clause(&mut self, clause: &ast::Clause) -> Vec<Site> {
         let mut draft = Draft { uses: Uses::of(clause), sites: Vec::new(), tracepoints: Vec::new() };
-        for written in &clause.points {
+        for point in &clause.points {
+            let (alias, written) = &unaliased(point);
+            let before = draft.probes();
+            self.alias.clone_from(alias);
             let mut parts = written.text.split(':');
             let first = parts.next().unwrap_or_default();
             let rest = parts.collect::<Vec<_>>();
@@ -193,13 +227,27 @@ impl Resolver<'_> {
                 None if rest.is_empty() => self.bare_tracepoint(written, first, &mut draft),
                 None => self.unknown_provider(written, first),
             }
+            if let Some(alias) = self.alias.take()
+                && draft.probes() > before + 1
+            {
+                self.many_for_a_name(point, &alias, draft.probes() - before);
+            }
         }
         self.gather_tracepoints(&mut draft);
         draft.sites
     }
 
+    /// Says that a name is given to several probes.
+    fn many_for_a_name(&mut self, point: &Name, alias: &str, probes: usize) {
+        let title = format!("`{alias}` would be the name of {probes} probes");
+        let error = Diagnostic::error("E0202", point.span, title, "a name is one probe's");
+        self.errors.push(error.help("`probe` tells the probes of a pattern apart"));
+    }
+
     /// The number of a probe.
-    fn number(&mut self, name: String) -> usize {
+    fn number(&mut self, full: String) -> usize {
+        let shown = self.alias.clone().unwrap_or_else(|| full.clone());
+        let name = ProbeName { full, shown };
         let next = self.names.len();
         *self.numbers.entry(name.clone()).or_insert_with(|| {
             self.names.push(name);

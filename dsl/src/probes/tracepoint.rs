@@ -19,6 +19,14 @@ const SET_FROM: usize = 8;
 pub(super) struct Found {
     category: String,
     name: String,
+    /// The name that the script gives it.
+    alias: Option<String>,
+}
+
+impl Found {
+    fn new(resolver: &Resolver<'_>, category: &str, name: &str) -> Found {
+        Found { category: category.to_owned(), name: name.to_owned(), alias: resolver.alias.clone() }
+    }
 }
 
 /// `tracepoint:CATEGORY:NAME`, with wildcards in both.
@@ -30,7 +38,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mu
     if !is_pattern(category) && !is_pattern(name) {
         // The format file is there exactly if the tracepoint is: cheaper than the list of all.
         match resolver.facts.tracepoint_format(category, name) {
-            Some(_) => draft.tracepoints.push(Found { category: (*category).to_owned(), name: (*name).to_owned() }),
+            Some(_) => draft.tracepoints.push(Found::new(resolver, category, name)),
             None => resolver.unknown_tracepoint(point.written, category, name),
         }
         return;
@@ -38,7 +46,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mu
     let before = draft.tracepoints.len();
     for (known, event) in resolver.facts.tracepoints().iter().filter_map(|full| full.split_once(':')) {
         if matches(category, known) && matches(name, event) {
-            draft.tracepoints.push(Found { category: known.to_owned(), name: event.to_owned() });
+            draft.tracepoints.push(Found::new(resolver, known, event));
         }
     }
     if draft.tracepoints.len() == before {
@@ -54,8 +62,11 @@ pub(super) fn list(facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>
 impl Resolver<'_> {
     /// Finds the tracepoint that a bare name means.
     pub(super) fn bare_tracepoint(&mut self, point: &Name, name: &str, draft: &mut Draft) {
-        let mut push =
-            |category: &str| draft.tracepoints.push(Found { category: category.to_owned(), name: name.to_owned() });
+        let alias = self.alias.clone();
+        let mut push = |category: &str| {
+            let alias = alias.clone();
+            draft.tracepoints.push(Found { category: category.to_owned(), name: name.to_owned(), alias });
+        };
         if name == "sys_enter" || name == "sys_exit" {
             return push("raw_syscalls");
         }
@@ -97,6 +108,14 @@ impl Resolver<'_> {
         self.missing(error.help(format!("`scope -l 'tracepoint:{category}:*'` lists what there is")));
     }
 
+    /// The number of a tracepoint's probe.
+    fn tracepoint(&mut self, found: &Found) -> usize {
+        self.alias.clone_from(&found.alias);
+        let number = self.number(format!("tracepoint:{}:{}", found.category, found.name));
+        self.alias = None;
+        number
+    }
+
     /// Turns the tracepoints of a clause into sites.
     pub(super) fn gather_tracepoints(&mut self, draft: &mut Draft) {
         let Draft { uses, sites, tracepoints } = draft;
@@ -112,7 +131,7 @@ impl Resolver<'_> {
         }
         let shared = found.len() > 1;
         for found in found {
-            let probe = self.number(format!("tracepoint:{}:{}", found.category, found.name));
+            let probe = self.tracepoint(&found);
             let raw = found.category == "raw_syscalls" && rewrite;
             sites.push(match found.name.as_str() {
                 "sys_enter" | "sys_exit" if raw => Site::RawSyscalls { probe, exit: found.name == "sys_exit" },
@@ -153,7 +172,7 @@ impl Resolver<'_> {
             let members = set.into_iter().map(|(number, found)| Member {
                 number,
                 fields: self.fields(&found, uses),
-                probe: self.number(format!("tracepoint:{}:{}", found.category, found.name)),
+                probe: self.tracepoint(&found),
             });
             let members = Rc::new(members.collect());
             sites.push(Site::SyscallSet { exit, members });
@@ -176,7 +195,7 @@ impl Resolver<'_> {
             });
             match traced {
                 Some((number, function)) => {
-                    let probe = self.number(format!("tracepoint:{}:{}", found.category, found.name));
+                    let probe = self.tracepoint(&found);
                     let member = Rc::new(Member { number, probe, fields: self.fields(&found, uses) });
                     sites.push(Site::Syscall { member, function });
                 }

@@ -46,7 +46,11 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mu
         return resolver.malformed(point, &format!("`{mode}` is no way of access"), help);
     };
     let Some(len) = len.parse::<u64>().ok().filter(|len| matches!(len, 1 | 2 | 4 | 8)) else {
-        return resolver.malformed(point, "the length is no number of bytes that can be watched", "1, 2, 4 or 8 can be");
+        return resolver.malformed(
+            point,
+            "the length is no number of bytes that can be watched",
+            "1, 2, 4 or 8 can be",
+        );
     };
     if *how == EXECUTE && len != 8 {
         return resolver.malformed(point, "execution is watched with a length of 8", "as in `watchpoint:0x401000:8:x`");

@@ -138,7 +138,9 @@ pub fn way(site: &Site) -> String {
         Site::Syscall { function, .. } => {
             format!("at the beginning of {function}, by a trampoline: no other system call pays for it")
         }
-        Site::Watchpoint { watched, .. } => format!("at {} bytes at {:#x}, by a debug register", watched.len, watched.address),
+        Site::Watchpoint { watched, .. } => {
+            format!("at {} bytes at {:#x}, by a debug register", watched.len, watched.address)
+        }
         Site::Iter { function, .. } => {
             format!("once for each object of {}, when the trace begins", function.trim_start_matches(PREFIX))
         }

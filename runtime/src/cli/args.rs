@@ -74,6 +74,14 @@ pub struct Args {
     #[arg(long, value_name = "USER")]
     pub uid: Option<String>,
 
+    /// Watches tasks of this cgroup only, and of those below it: its directory, or its path in the tree
+    #[arg(long, value_name = "PATH")]
+    pub cgroup: Option<String>,
+
+    /// Watches tasks of the same namespace of processes only, as those of a container: a process in it, or /proc/PID/ns/pid
+    #[arg(long, value_name = "PID")]
+    pub pidns: Option<String>,
+
     /// The format of the output
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,

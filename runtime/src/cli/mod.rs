@@ -29,6 +29,7 @@ use crate::kernel::facts::LiveFacts;
 use crate::kernel::process::{self, Started};
 use crate::kernel::tracefs::Tracefs;
 use crate::load::LoadError;
+use crate::names::cgroups::Cgroups;
 use crate::names::users::Users;
 use crate::output::{self, Sink};
 use crate::script::Functions;
@@ -199,7 +200,15 @@ fn only(args: &Args, started: Option<u32>) -> Result<Only, Failure> {
             "--comm {comm}: names of tasks have 15 bytes at most; the kernel has it as `{comm:.15}`"
         )));
     }
-    Ok(Only { comm: args.comm.clone(), uid: uid.transpose()?, family })
+    let cgroup = args.cgroup.as_ref().map(|path| Cgroups::default().find(path).map_err(mistake)).transpose()?;
+    if cgroup.is_some_and(|found| found.level.is_none()) {
+        complain(
+            "warning: scope runs in a namespace of cgroups, from where it can't be seen which cgroups lie below others:              only the cgroup itself is watched\n",
+        );
+    }
+    let cgroup = cgroup.map(|found| (found.id, found.level));
+    let pid_namespace = args.pidns.as_ref().map(|whose| process::pid_namespace(whose).map_err(mistake)).transpose()?;
+    Ok(Only { comm: args.comm.clone(), uid: uid.transpose()?, cgroup, pid_namespace, family })
 }
 
 /// The settings from outside the script: those of the environment, then those of the command line.
@@ -253,7 +262,8 @@ fn unknown_option(args: &Args, compiled: &Compiled) -> Result<(), Failure> {
 fn trace(args: &Args, built: Built, started: Option<Started>, tracefs: Option<&Tracefs>) -> Result<u8, Failure> {
     let pidfd = args.pid.map(process::pidfd).transpose();
     let process = pidfd.map_err(|error| failure(format!("watching process {}: {error}", args.pid.unwrap_or(0))))?;
-    let mut attached = built.attach(tracefs, args.pid.filter(|_| !args.follow)).map_err(|error| explain(&error, args))?;
+    let mut attached =
+        built.attach(tracefs, args.pid.filter(|_| !args.follow)).map_err(|error| explain(&error, args))?;
     if !args.quiet {
         attached.announce();
         complain(&left_out(&attached));

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::rc::Rc;
 
 use scope_dsl::ctypes::btf::Btf;
-use scope_dsl::probes::iter::PREFIX;
 use scope_dsl::facts::{Compat, CompatFlag, Executable, KernelFacts, KernelFunction};
+use scope_dsl::probes::iter::PREFIX;
 
 use super::{btf, executable, process, syscalls, tracefs::Tracefs};
 use crate::names::{cgroups, signals};

@@ -206,6 +206,25 @@ pub fn numa_node() -> u64 {
     node.into()
 }
 
+/// The inode number of a namespace of processes: that of a process, or of its file (`/proc/PID/ns/pid`).
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn pid_namespace(whose: &str) -> Result<u32, String> {
+    let path = match whose.parse::<u32>() {
+        Ok(pid) => format!("/proc/{pid}/ns/pid"),
+        Err(_) => whose.to_owned(),
+    };
+    let target = fs::read_link(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if path != whose => format!("pid {whose} not found"),
+        _ => format!("{path} can't be read: {error}"),
+    })?;
+    let target = target.to_string_lossy().into_owned();
+    let inode =
+        target.strip_prefix("pid:[").and_then(|rest| rest.strip_suffix(']')).and_then(|inode| inode.parse().ok());
+    inode.ok_or_else(|| format!("{path} is no namespace of processes"))
+}
+
 /// How deep this process's namespace of processes lies in others: it has a number in each.
 #[must_use]
 pub fn pid_level() -> u32 {

@@ -164,9 +164,7 @@ fn attach_type(site: &Site) -> Option<bpf_attach_type> {
 /// The number of the function that a program is for, in the kernel's type information; 0 if it is for none.
 fn function_id(site: &Site) -> u32 {
     match site {
-        site if site.is_given_pointers() => {
-            site.kernel_function().and_then(crate::kernel::btf::function).unwrap_or(0)
-        }
+        site if site.is_given_pointers() => site.kernel_function().and_then(crate::kernel::btf::function).unwrap_or(0),
         _ => 0,
     }
 }

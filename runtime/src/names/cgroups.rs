@@ -21,6 +21,18 @@ pub struct Cgroups {
     missing: HashSet<u64>,
 }
 
+/// The inode number of the first namespace of cgroups (`PROC_CGROUP_INIT_INO`, `include/linux/proc_ns.h`).
+const FIRST_NAMESPACE: u64 = 0xEFFF_FFFB;
+
+/// A cgroup that was looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its id.
+    pub id: u64,
+    /// How deep it lies below the root of the hierarchy; `None` if that is not to be seen from here.
+    pub level: Option<u32>,
+}
+
 /// A mount of the hierarchy.
 #[derive(Clone, Debug, PartialEq)]
 struct Mount {
@@ -55,12 +67,47 @@ impl Cgroups {
         }
     }
 
+    /// The path of our own cgroup, below the root that we see.
+    #[must_use]
+    pub fn own() -> Option<String> {
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        own.lines().find_map(|line| line.strip_prefix("0::")).map(str::to_owned)
+    }
+
+    /// The directory of a cgroup, by its path below the root that we see.
+    pub fn directory(&mut self, path: &str) -> Option<PathBuf> {
+        Some(self.mount()?.point.join(path.trim_start_matches('/')))
+    }
+
+    fn mount(&mut self) -> Option<Mount> {
+        let read = || fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        self.mount.get_or_insert_with(|| find_mount(&read())).clone()
+    }
+
+    /// Finds a cgroup by its directory, or by its path below the hierarchy's root.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn find(&mut self, written: &str) -> Result<Found, String> {
+        let mount = self.mount().ok_or("this machine has no cgroups of version 2 mounted")?;
+        let below = mount.point.join(written.trim_start_matches('/'));
+        let directories = [PathBuf::from(written), below];
+        let directory = directories.iter().find(|directory| directory.starts_with(&mount.point) && directory.is_dir());
+        let directory = directory.ok_or_else(|| {
+            let place = mount.point.display();
+            format!("there is no cgroup of version 2 called {written}: they are directories below {place}")
+        })?;
+        let directory = directory.canonicalize().map_err(|error| error.to_string())?;
+        let id = cgroup_id(&directory.to_string_lossy()).ok_or("its number can't be read")?;
+        // In a namespace of cgroups, how deep its root lies is not to be seen.
+        let rooted = fs::metadata("/proc/self/ns/cgroup").is_ok_and(|about| about.ino() == FIRST_NAMESPACE);
+        let depth = shown(&mount, &directory).split('/').filter(|part| !part.is_empty()).count();
+        Ok(Found { id, level: rooted.then_some(depth as u32) })
+    }
+
     /// Reads all cgroups there are. Those that are gone stay known: events of theirs may still be on their way.
     fn walk(&mut self) {
-        let mount = self
-            .mount
-            .get_or_insert_with(|| find_mount(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()));
-        let Some(mount) = mount.clone() else { return };
+        let Some(mount) = self.mount() else { return };
         let mut pending = vec![mount.point.clone()];
         while let Some(directory) = pending.pop() {
             // It may have gone since its parent was read.
