@@ -31,6 +31,7 @@ pub enum Builtin {
     Task,
     Tid,
     Uid,
+    Usermode,
     Username,
 }
 
@@ -49,7 +50,7 @@ const fn row(name: &'static str, builtin: Builtin, summary: &'static str) -> Row
 }
 
 /// All builtins, by name. `args`, `kstack` and `ustack` take more than a row can say and stand in the checker.
-pub const TABLE: [Row; 22] = [
+pub const TABLE: [Row; 23] = [
     row("cgroup", Builtin::Cgroup, "the id of the task's cgroup (version 2)"),
     row("comm", Builtin::Comm, "the name of the current task, 15 bytes at most"),
     row("cpid", Builtin::Cpid, "the process id of the command started by -c or --"),
@@ -71,6 +72,7 @@ pub const TABLE: [Row; 22] = [
     row("retval", Builtin::Retval, "what the function returned, at kretprobe, uretprobe and fexit"),
     row("tid", Builtin::Tid, "the thread id"),
     row("uid", Builtin::Uid, "the user id"),
+    row("usermode", Builtin::Usermode, "whether the CPU ran the process's own code, where the probe is given registers"),
     row("username", Builtin::Username, "the name of the user"),
 ];
 
@@ -98,7 +100,7 @@ impl Builtin {
             Builtin::Probe => Type::Named(Named::Probe),
             Builtin::Func => Type::Named(Named::Function),
             Builtin::Username => Type::Named(Named::User),
-            Builtin::HasCpid => Type::Bool,
+            Builtin::HasCpid | Builtin::Usermode => Type::Bool,
             Builtin::Pid | Builtin::Tid | Builtin::Uid | Builtin::Gid | Builtin::Cpu | Builtin::Rand => {
                 Type::Int { bits: 32, signed: false }
             }

@@ -71,6 +71,7 @@ impl Checker<'_> {
             }
             (Builtin::Probe | Builtin::Func, site) if site.asks_for_probe() => {}
             (Builtin::Retval, _) => return self.returned(span),
+            (Builtin::Usermode, _) => return self.usermode(span),
             (Builtin::Probe | Builtin::Func, site) => return Some(int(site.probe() as u64, builtin.ty(), span)),
             (Builtin::ProbeType, site) => {
                 let probe = &self.given.probes.names[site.probe()].full;

@@ -125,11 +125,7 @@ impl Checker<'_> {
 
     /// `reg("ip")`: a register of the CPU.
     pub(super) fn register(&mut self, name: &ast::Expr, span: Span) -> Option<Expr> {
-        if !matches!(self.site().given(), Given::Registers | Given::Returned) {
-            let error = Diagnostic::error("E0323", span, "registers are not known here", "this probe is not given any");
-            self.error(error.help("kprobe, uprobe and profile are given the registers"));
-            return None;
-        }
+        self.given_registers(span)?;
         let text = self.literal_text(name)?;
         let Some(offset) = registers::offset(&text) else {
             let error = Diagnostic::error("E0336", name.span, format!("there is no register `{text}`"), "");
@@ -166,6 +162,24 @@ impl Checker<'_> {
         };
         let ty = Type::pointer(to, Space::Kernel);
         Some(Expr { kind: ExprKind::Access(Access::Address(0)), ty, span })
+    }
+
+    /// Says so where the probe is given no registers.
+    fn given_registers(&mut self, span: Span) -> Option<()> {
+        if matches!(self.site().given(), Given::Registers | Given::Returned) {
+            return Some(());
+        }
+        let error = Diagnostic::error("E0323", span, "registers are not known here", "this probe is not given any");
+        self.error(error.help("kprobe, uprobe, profile, software, hardware and watchpoint are given the registers"));
+        None
+    }
+
+    /// `usermode`: whether the registers are those of the process's own code, by the privilege level in `cs`
+    /// (`user_mode`, `arch/x86/include/asm/ptrace.h`).
+    pub(super) fn usermode(&mut self, span: Span) -> Option<Expr> {
+        self.given_registers(span)?;
+        let level = alu(Alu::And, whole(registers::offset("cs")?, span), int(3, Type::UNSIGNED, span), Type::UNSIGNED, span);
+        Some(alu(Alu::Eq, level, int(3, Type::UNSIGNED, span), Type::Bool, span))
     }
 
     /// What the kernel's type information says of the probe's arguments.
