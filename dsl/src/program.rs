@@ -4,7 +4,7 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use scope_common::arith::ALUS;
-use scope_common::plan::{Code, EXACT, Op};
+use scope_common::plan::{Builtin, Code, EXACT, Op};
 
 use crate::checked::{Action, Value};
 use crate::config::Config;
@@ -145,6 +145,15 @@ impl Program {
     pub fn sends_records(&self) -> bool {
         let kernel = self.clauses.iter().filter(|clause| !clause.site.in_userspace());
         kernel.flat_map(|clause| &clause.plan.ops).any(|op| op.code() == Code::Emit as u8)
+    }
+
+    /// Whether a clause that runs in userspace reads the kernel's memory.
+    #[must_use]
+    pub fn reads_kernel_from_userspace(&self) -> bool {
+        let reads = [Code::Peek, Code::Str, Code::Read].map(|code| code as u8);
+        let task = Op::builtin(Builtin::Task);
+        let userspace = self.clauses.iter().filter(|clause| clause.site.in_userspace());
+        userspace.flat_map(|clause| &clause.plan.ops).any(|op| reads.contains(&op.code()) || op.b() == task)
     }
 }
 

@@ -6,6 +6,7 @@ use scope_common::machine::{Host, Room, Source, run};
 use scope_common::plan::{Builtin, FAULT, LOOPS, Loss, Op, REGISTERS};
 use scope_dsl::program::Plan;
 
+use crate::kernel::memory::{self, Reader};
 use crate::kernel::process;
 use crate::names::cgroups::{self, Cgroups};
 use crate::shown;
@@ -39,7 +40,7 @@ pub trait Surroundings {
     fn context(&self) -> &[u8] {
         &[]
     }
-    /// Reads memory; `false` if it can't be read.
+    /// Reads memory of the kernel; `false` if it can't be read.
     fn memory(&self, _address: u64, _into: &mut [u8]) -> bool {
         false
     }
@@ -107,12 +108,21 @@ impl Surroundings for Here {
             () if is(Builtin::Rand) => process::random().into(),
             () if is(Builtin::Jiffies) => process::jiffies(),
             () if is(Builtin::Cgroup) => cgroup_id_of_self(),
+            () if is(Builtin::Task) => memory::reader().map_or(0, Reader::task),
             () if is(Builtin::Node) => process::numa_node(),
             () if builtin & Op::ANCESTOR != 0 => ancestor_of_self(builtin & !Op::ANCESTOR),
             () => 0,
         }
     }
+
+    fn memory(&self, address: u64, into: &mut [u8]) -> bool {
+        memory::reader().is_ok_and(|reader| reader.read(address, into))
+    }
 }
+
+/// Strings are read in pieces that lie in one page, so that what is behind their end need not be there.
+const PAGE: u64 = 4096;
+const PIECE: u64 = 64;
 
 /// The cgroup of this process, 0 if it has none of version 2.
 fn cgroup_id_of_self() -> u64 {
@@ -274,18 +284,29 @@ impl Host for User<'_> {
         let at = off as usize;
         let limited = limit.is_some();
         let max = limit.map_or(max, |limit| limit.min(u64::from(max) - 1) as u32 + 1);
+        let most = u64::from(max) - 1;
         let mut len = 0;
-        let mut byte = [0];
-        while self.surroundings.memory(from.address.wrapping_add(len), &mut byte) {
-            if byte[0] == 0 || len == u64::from(max) - 1 {
-                if byte[0] != 0 && !limited {
+        let mut piece = [0; PIECE as usize];
+        loop {
+            let address = from.address.wrapping_add(len);
+            // One byte more than there may be tells whether the string is cut.
+            let size = PIECE.min(PAGE - address % PAGE).min(most + 1 - len);
+            let piece = &mut piece[..size as usize];
+            if !self.surroundings.memory(address, piece) {
+                break;
+            }
+            let end = piece.iter().position(|byte| *byte == 0);
+            let taken = end.unwrap_or(piece.len()).min((most - len) as usize);
+            let into = at + len as usize;
+            self.frame[into..into + taken].copy_from_slice(&piece[..taken]);
+            len += taken as u64;
+            if end.is_some() || taken < piece.len() {
+                if end.is_none() && !limited {
                     self.lose(Loss::CutString as u32);
                 }
                 self.frame[at + len as usize] = 0;
                 return len;
             }
-            self.frame[at + len as usize] = byte[0];
-            len += 1;
         }
         self.frame[at..at + FAULT.len()].copy_from_slice(&FAULT);
         FAULT.len() as u64 - 1

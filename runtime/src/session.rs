@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use crate::attach::{self, Link};
 use crate::host::{self, Here};
 use crate::kernel::bpf::ProgramInfo;
-use crate::kernel::process;
+use crate::kernel::{memory, process};
 use crate::kernel::tracefs::Tracefs;
 use crate::load::maps::KernelMaps;
 use crate::load::{self, LoadError, Loaded};
@@ -72,6 +72,9 @@ impl Built {
         functions: Option<Functions>,
         sink: Box<dyn Sink>,
     ) -> Result<Built, TraceError> {
+        if program.reads_kernel_from_userspace() {
+            memory::reader().map_err(failed("reading the kernel's memory"))?;
+        }
         let in_kernel = program.clauses.iter().any(|clause| !clause.site.in_userspace());
         let (kernel, ring) = match in_kernel {
             true => {

@@ -86,11 +86,6 @@ impl Checker<'_> {
             }
             (Builtin::HasCpid, _) => return Some(int(self.given.context.has_command.into(), Type::Bool, span)),
             (Builtin::Ncpus, _) => return Some(int(self.given.facts.cpus().into(), Type::UNSIGNED, span)),
-            (Builtin::Task, _) if self.reads_in_vain() => {
-                let title = "`curtask` has no meaning here";
-                self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
-                return None;
-            }
             (Builtin::Task, _) => {
                 let ty = Type::Pointer { to: self.given.types.named(Tag::Struct, "task_struct"), space: Space::Kernel };
                 return Some(Expr { kind: ExprKind::Builtin(builtin), ty, span });

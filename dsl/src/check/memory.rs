@@ -78,6 +78,7 @@ impl Checker<'_> {
         match self.site() {
             Site::Tracepoint { category, .. } if category != "syscalls" => Space::Kernel,
             Site::RawTracepoint { .. } | Site::Kprobe { .. } | Site::Traced { .. } | Site::Iter { .. } => Space::Kernel,
+            site if site.in_userspace() => Space::Kernel,
             _ => Space::User,
         }
     }
@@ -155,7 +156,7 @@ impl Checker<'_> {
 
     /// What lies at an address, by its C type.
     pub(super) fn read(&mut self, address: Expr, offset: u32, id: TypeId, space: Space, span: Span) -> Option<Expr> {
-        if self.reads_in_vain() {
+        if self.reads_in_vain(space) {
             let title = "there is no process to read from";
             self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
             return None;

@@ -34,7 +34,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::facts::KernelFacts;
 use crate::lints;
 use crate::probes::{Probes, Site};
-use crate::types::{Enum, Type};
+use crate::types::{Enum, Space, Type};
 pub(crate) use arguments::counted;
 pub use arguments::is_apart;
 use maps::Maps;
@@ -258,9 +258,9 @@ impl Checker<'_> {
         self.site().in_userspace()
     }
 
-    /// Whether something would be read of a process or of the kernel where there is neither.
-    fn reads_in_vain(&self) -> bool {
-        self.in_userspace() && !self.clause.types_only
+    /// Whether something would be read of a process where there is none: there is the kernel to read from.
+    fn reads_in_vain(&self, space: Space) -> bool {
+        self.in_userspace() && space == Space::User && !self.clause.types_only
     }
 
     fn error(&mut self, error: Diagnostic) {

@@ -54,7 +54,11 @@ impl Checker<'_> {
 
     /// A number or pointer as an address of some memory.
     pub(super) fn address(&mut self, value: Expr) -> Option<Expr> {
-        if self.reads_in_vain() {
+        let space = match value.ty {
+            Type::Pointer { space, .. } => space,
+            _ => self.default_space(),
+        };
+        if self.reads_in_vain(space) {
             let title = "there is no process to read from";
             let label = "BEGIN, END and interval run in scope itself";
             self.error(Diagnostic::error("E0317", value.span, title, label));
@@ -64,7 +68,6 @@ impl Checker<'_> {
             Type::Pointer { .. } => Some(value),
             _ => {
                 let value = self.as_number(value)?;
-                let space = self.default_space();
                 Some(Expr { ty: Type::pointer(None, space), ..value })
             }
         }

@@ -230,6 +230,17 @@ pub fn load_program(
     }
 }
 
+/// An instruction (`Documentation/bpf/standardization/instruction-set.rst`).
+#[must_use]
+pub fn instruction(code: u8, dst: u8, src: u8, off: i16, imm: i32) -> bpf_insn {
+    // SAFETY: a struct of plain numbers.
+    let mut made = unsafe { zeroed::<bpf_insn>() };
+    (made.code, made.off, made.imm) = (code, off, imm);
+    made.set_dst_reg(dst);
+    made.set_src_reg(src);
+    made
+}
+
 /// What the kernel says of a loaded program.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProgramInfo {

@@ -2,15 +2,14 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::mem::zeroed;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
-use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_insn, bpf_prog_type};
+use aya_obj::generated::{bpf_attach_type, bpf_cmd, bpf_prog_type};
 use scope_dsl::probes::function::KernelTarget;
 use scope_dsl::probes::uprobe::Target;
 
-use super::bpf::{attr, bpf, load_program, owned};
+use super::bpf::{attr, bpf, instruction, load_program, owned};
 
 /// The part of `bpf(2)`'s attribute that a link is made by.
 type LinkCreate = aya_obj::generated::bpf_attr__bindgen_ty_14;
@@ -99,14 +98,8 @@ pub fn attach_kprobes(program: BorrowedFd<'_>, targets: &[KernelTarget], exit: b
 pub fn can_attach_kprobes() -> bool {
     static CAN: OnceLock<bool> = OnceLock::new();
     *CAN.get_or_init(|| {
-        let instruction = |code, imm| {
-            // SAFETY: a struct of plain numbers.
-            let mut instruction = unsafe { zeroed::<bpf_insn>() };
-            (instruction.code, instruction.imm) = (code, imm);
-            instruction
-        };
         // `r0 = 0; exit`
-        let nothing = [instruction(0xb7, 0), instruction(0x95, 0)];
+        let nothing = [instruction(0xb7, 0, 0, 0, 0), instruction(0x95, 0, 0, 0, 0)];
         let kind = Some(bpf_attach_type::BPF_TRACE_KPROBE_MULTI);
         let loaded = load_program(bpf_prog_type::BPF_PROG_TYPE_KPROBE, kind, 0, "scope", &nothing, c"GPL");
         loaded.is_ok_and(|program| {

@@ -5,6 +5,7 @@ pub mod btf;
 mod executable;
 pub mod facts;
 pub mod links;
+pub mod memory;
 pub mod perf;
 pub mod process;
 pub mod syscalls;
