@@ -412,6 +412,12 @@ fn refused_helper(log: &str) -> Option<&str> {
 
 /// Turns a failure into what a person can act on.
 fn explain(error: &TraceError, args: &Args) -> Failure {
+    if let TraceError::Io { error, .. } = error
+        && error.kind() == io::ErrorKind::PermissionDenied
+        && let Err(failure) = check_capabilities()
+    {
+        return failure;
+    }
     let mut message = format!("error: {error}\n");
     if let TraceError::Load(load) = error {
         if let LoadError::Attach { reason: Some(reason), .. } = load {

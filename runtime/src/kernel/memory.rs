@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::OnceLock;
 
-use aya::maps::MapData;
+use aya::maps::{MapData, MapError};
 use aya_obj::generated::{BPF_PSEUDO_MAP_VALUE, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_type};
 
 use super::bpf::{self, Refused, instruction as op};
@@ -34,7 +34,10 @@ impl Reader {
     fn load() -> io::Result<Reader> {
         let kind = bpf_map_type::BPF_MAP_TYPE_ARRAY as u32;
         let described = aya_obj::Map::new_from_params(kind, 4, (8 + CHUNK) as u32, 1, 0);
-        let map = MapData::create(described, "memory", None).map_err(io::Error::other)?;
+        let map = MapData::create(described, "memory", None).map_err(|error| match error {
+            MapError::CreateError { io_error, .. } => io_error,
+            error => io::Error::other(error),
+        })?;
         let instructions = instructions(map.fd().as_fd().as_raw_fd());
         let kind = bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT;
         let loaded = bpf::load_program(kind, None, 0, "scope", &instructions, c"GPL");
