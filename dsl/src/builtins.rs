@@ -72,7 +72,11 @@ pub const TABLE: [Row; 23] = [
     row("retval", Builtin::Retval, "what the function returned, at kretprobe, uretprobe and fexit"),
     row("tid", Builtin::Tid, "the thread id"),
     row("uid", Builtin::Uid, "the user id"),
-    row("usermode", Builtin::Usermode, "whether the CPU ran the process's own code, where the probe is given registers"),
+    row(
+        "usermode",
+        Builtin::Usermode,
+        "whether the CPU ran the process's own code, where the probe is given registers",
+    ),
     row("username", Builtin::Username, "the name of the user"),
 ];
 

@@ -21,8 +21,8 @@ use tokio::time::Instant;
 use crate::attach::{self, Link};
 use crate::host::{self, Here};
 use crate::kernel::bpf::ProgramInfo;
-use crate::kernel::{memory, process};
 use crate::kernel::tracefs::Tracefs;
+use crate::kernel::{memory, process};
 use crate::load::maps::KernelMaps;
 use crate::load::{self, LoadError, Loaded};
 use crate::noted::Noted;
@@ -102,6 +102,11 @@ impl Built {
     /// Says what `debugf` says.
     pub fn be_verbose(&mut self) {
         self.stage.verbose = true;
+    }
+
+    /// For each program in the kernel, the numbers of its clauses among the program's clauses.
+    pub fn loaded(&self) -> impl Iterator<Item = &[usize]> {
+        self.loaded.iter().map(|loaded| loaded.clauses.as_slice())
     }
 
     /// What the kernel made of each clause, by its number among the program's clauses.
@@ -282,7 +287,8 @@ impl Built {
             tokio::select! {
                 biased;
                 () = either(interrupt, terminate) => break,
-                () = readable(watched.as_ref()) => break,
+                // What an iterator goes through is there whether or not the command is.
+                () = readable(watched.as_ref()), if walk.is_none() => break,
                 number = raised(of_script) => self.signalled(number),
                 walked = finished(&mut walk) => {
                     walk = None;

@@ -178,7 +178,8 @@ impl Checker<'_> {
     /// (`user_mode`, `arch/x86/include/asm/ptrace.h`).
     pub(super) fn usermode(&mut self, span: Span) -> Option<Expr> {
         self.given_registers(span)?;
-        let level = alu(Alu::And, whole(registers::offset("cs")?, span), int(3, Type::UNSIGNED, span), Type::UNSIGNED, span);
+        let level =
+            alu(Alu::And, whole(registers::offset("cs")?, span), int(3, Type::UNSIGNED, span), Type::UNSIGNED, span);
         Some(alu(Alu::Eq, level, int(3, Type::UNSIGNED, span), Type::Bool, span))
     }
 

@@ -3,19 +3,20 @@
 mod kprobe;
 mod reason;
 mod uprobe;
+mod way;
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use scope_dsl::probes::Site;
 use scope_dsl::probes::iter::PREFIX;
-use scope_dsl::probes::perf::{Event, Rate};
 
 use crate::kernel::links::{self, PerfLink};
 use crate::kernel::perf::{self, At};
 use crate::kernel::process;
 use crate::kernel::tracefs::Tracefs;
 pub use reason::reason;
+pub use way::{Choice, choice, way};
 
 /// What keeps a program attached to a site; dropping it detaches.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ pub fn attach(
         Site::Kprobe { targets, exit } => return kprobe::attach(program, targets, *exit),
         Site::Traced { .. } | Site::Syscall { .. } => Link::Traced(links::attach_traced(program)?),
         Site::Iter { function, .. } => {
-            let of_tasks = function.starts_with("bpf_iter_task");
+            let of_tasks = function.strip_prefix(PREFIX).is_some_and(|kind| kind.starts_with("task"));
             let (link, file) = links::attach_iterator(program, pid.filter(|_| of_tasks))?;
             Link::Iterator(link, file)
         }
@@ -104,66 +105,4 @@ fn online_cpus() -> io::Result<Vec<u32>> {
 
 fn raw_syscalls(exit: bool) -> &'static str {
     if exit { "sys_exit" } else { "sys_enter" }
-}
-
-/// How a clause is attached, in words.
-#[must_use]
-pub fn way(site: &Site) -> String {
-    match site {
-        Site::Begin { .. } => "in userspace, at the beginning".to_owned(),
-        Site::End { .. } => "in userspace, at the end".to_owned(),
-        Site::Interval { nanos, .. } => format!("in userspace, every {} ms", *nanos as f64 / 1e6),
-        Site::Signal { .. } => "in userspace, when the signal comes".to_owned(),
-        Site::Tracepoint { category, name, .. } => format!("at the tracepoint {category}:{name}"),
-        Site::RawSyscalls { exit, .. } => {
-            format!("at the raw tracepoint {}, which is cheaper than the plain one", raw_syscalls(*exit))
-        }
-        Site::SyscallSet { exit, members } => {
-            format!("at the raw tracepoint {}, for {} system call tracepoints", raw_syscalls(*exit), members.len())
-        }
-        Site::RawTracepoint { name, .. } => format!("at the raw tracepoint {name}"),
-        Site::Kprobe { targets, exit } => {
-            let end = if *exit { "the end" } else { "the beginning" };
-            match targets.len() {
-                1 => format!("at {end} of a function of the kernel, by a kprobe"),
-                several => format!("at {end} of {several} functions of the kernel, by one system call"),
-            }
-        }
-        Site::Traced { function, exit, .. } => {
-            format!(
-                "at the {} of {function}, by a trampoline, which is cheaper than a kprobe",
-                if *exit { "end" } else { "beginning" }
-            )
-        }
-        Site::Syscall { function, .. } => {
-            format!("at the beginning of {function}, by a trampoline: no other system call pays for it")
-        }
-        Site::Watchpoint { watched, .. } => {
-            format!("at {} bytes at {:#x}, by a debug register", watched.len, watched.address)
-        }
-        Site::Iter { function, .. } => {
-            format!("once for each object of {}, when the trace begins", function.trim_start_matches(PREFIX))
-        }
-        Site::Uprobe { path, targets, arguments: Some(_), .. } => match targets.len() {
-            1 => format!("at a static probe of {path}"),
-            several => {
-                format!("at {several} places of static probes of {path}, with one system call where the kernel can")
-            }
-        },
-        Site::Uprobe { path, targets, exit, .. } => {
-            let end = if *exit { "the end" } else { "the beginning" };
-            match targets.len() {
-                1 => format!("at {end} of a function of {path}"),
-                several => {
-                    format!("at {end} of {several} functions of {path}, with one system call where the kernel can")
-                }
-            }
-        }
-        Site::Perf { event: Event { rate: Rate::Hertz(rate), .. }, .. } => {
-            format!("at a perf event of each CPU, {rate} times a second")
-        }
-        Site::Perf { event: Event { rate: Rate::Period(period), .. }, .. } => {
-            format!("at a perf event of each CPU, each time it has counted {period}")
-        }
-    }
 }

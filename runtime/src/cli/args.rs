@@ -30,6 +30,8 @@ pub enum Stage {
     Plan,
     /// What the kernel made of it
     Kernel,
+    /// How each clause is attached, what else there was, and why not that
+    Attach,
     /// The plan and what the kernel made of it
     All,
 }
@@ -101,6 +103,10 @@ pub struct Args {
     /// Shows what a stage of the compiler made of the script, or all of them
     #[arg(short, long, value_name = "STAGE", value_enum, num_args = 0..=1, default_missing_value = "all")]
     pub debug: Option<Stage>,
+
+    /// Shows how each clause is attached, what else there was, and why not that; as -d attach
+    #[arg(long, conflicts_with = "debug")]
+    pub explain: bool,
 
     /// Changes a setting, as `config = { name = value }` in the script does
     #[arg(long = "config", value_name = "NAME=VALUE")]

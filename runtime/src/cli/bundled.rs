@@ -1,13 +1,7 @@
 //! The scripts that are part of the binary.
 
-/// Their names and texts.
-pub const SCRIPTS: [(&str, &str); 5] = [
-    ("hello", include_str!("../../../stdlib-scripts/hello.scope")),
-    ("latency", include_str!("../../../stdlib-scripts/latency.scope")),
-    ("opensnoop", include_str!("../../../stdlib-scripts/opensnoop.scope")),
-    ("syscall", include_str!("../../../stdlib-scripts/syscall.scope")),
-    ("syscount", include_str!("../../../stdlib-scripts/syscount.scope")),
-];
+/// Their names and texts, by name: all files of `stdlib-scripts/` (`build.rs`).
+pub const SCRIPTS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/scripts.rs"));
 
 /// Finds a bundled script.
 #[must_use]

@@ -155,6 +155,9 @@ fn run(args: &Args) -> Result<u8, Failure> {
     if args.verbose || matches!(args.debug, Some(Stage::Plan | Stage::Kernel | Stage::All)) {
         written(show::built(&built, args.debug))?;
     }
+    if args.explain || args.debug == Some(Stage::Attach) {
+        written(show::attached(&built))?;
+    }
     if args.dry_run {
         return Ok(0);
     }

@@ -24,9 +24,9 @@ pub fn source(args: &Args) -> Result<Option<Source>, Failure> {
         return Ok(Some(Source::new(script.clone(), text)));
     }
     if !is_path && !path.exists() {
-        let names = bundled::SCRIPTS.map(|(name, _)| name);
+        let names = bundled::SCRIPTS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
         let words = words::WORDS.iter().map(|word| word.name);
-        let near = nearest(script, names.into_iter().chain(words))
+        let near = nearest(script, names.iter().copied().chain(words))
             .map(|near| format!("; did you mean `{near}`?"))
             .unwrap_or_default();
         let bundled = names.join(", ");

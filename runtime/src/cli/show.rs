@@ -13,7 +13,7 @@ pub fn compiled(compiled: &Compiled, stage: Stage) -> io::Result<()> {
     match stage {
         Stage::Ast => writeln!(out, "{:#?}", compiled.script),
         Stage::Checked => writeln!(out, "{}", compiled.checked),
-        Stage::Plan | Stage::Kernel | Stage::All => Ok(()),
+        Stage::Plan | Stage::Kernel | Stage::Attach | Stage::All => Ok(()),
     }
 }
 
@@ -51,6 +51,39 @@ pub fn built(built: &Built, stage: Option<Stage>) -> io::Result<()> {
                 "  kernel: {} instructions specialised to {}, {} walked by the verifier, {} bytes of machine code",
                 built.instructions, info.specialised, info.verified, info.machine_code
             )?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows how each clause is attached: clauses of one text together, with how many programs they are.
+pub fn attached(built: &Built) -> io::Result<()> {
+    let mut out = io::stderr();
+    let program = built.program();
+    for (at, clause) in program.clauses.iter().enumerate() {
+        if at == 0 || program.clauses[at - 1].source != clause.source {
+            let own = || {
+                built.loaded().filter(|clauses| clauses.iter().any(|own| program.clauses[*own].source == clause.source))
+            };
+            let probes = program.clauses.iter().filter(|other| other.source == clause.source);
+            let probes = probes.map(|other| other.site.probes()).sum::<usize>();
+            let plural = |number: usize| if number == 1 { "" } else { "s" };
+            let programs = own().count();
+            let in_kernel = match programs {
+                0 => String::new(),
+                _ => format!(", {programs} program{} in the kernel", plural(programs)),
+            };
+            writeln!(out, "clause {}: {probes} probe{}{in_kernel}", clause.source + 1, plural(probes))?;
+        }
+        writeln!(out, "  {}", crate::attach::way(&clause.site))?;
+        let choice = crate::attach::choice(&clause.site);
+        // What several sites in a row have in common is said once.
+        let next = program.clauses.get(at + 1).filter(|next| next.source == clause.source);
+        if next.is_some_and(|next| crate::attach::choice(&next.site) == choice) {
+            continue;
+        }
+        if let Some(choice) = choice {
+            writeln!(out, "    instead of: {}\n    because: {}", choice.instead_of, choice.because)?;
         }
     }
     Ok(())

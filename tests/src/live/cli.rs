@@ -242,3 +242,31 @@ pub fn scripts_are_formatted_in_place() -> Result<(), Failed> {
     check(wrong.stderr.contains("this block is not closed"), || wrong.stderr.clone())?;
     same(left.as_str(), "BEGIN {")
 }
+
+pub fn the_way_of_attaching_is_explained() -> Result<(), Failed> {
+    let text = "sys_enter, tracepoint:syscalls:sys_enter_* { @ = count(); } interval:s:1 { print(@); }";
+    let ran = run(&["--explain", "--dry-run", "-e", text]);
+    ran.succeeded()?;
+    for part in [
+        "clause 1: ",
+        " 2 programs in the kernel\n",
+        "at the raw tracepoint sys_enter, for ",
+        "    instead of: ",
+        "    because: ",
+    ] {
+        check(ran.stderr.contains(part), || ran.stderr.clone())?;
+    }
+    let plain = run(&["-d", "attach", "--dry-run", "--no-rewrite", "-e", "sys_enter { @ = count(); }"]);
+    check(plain.stderr.contains("at the tracepoint raw_syscalls:sys_enter\n"), || plain.stderr)?;
+    // Where the kernel can trace functions, a single system call is one; both ways count the same.
+    let text = "tracepoint:syscalls:sys_enter_close /pid == cpid && args.fd >= 100000/ {
+        @n = count(); @sum = sum(args.fd); @[nargs, args.__syscall_nr, probe] = count(); }";
+    let ways =
+        [&["-e", text][..], &["--no-rewrite", "-e", text]].map(|arguments| with_load(arguments, &["close", "100"]));
+    for ran in &ways {
+        ran.succeeded()?;
+        same(ran.value("@n: ")?, "100")?;
+        same(ran.value("@[1, 3, tracepoint:syscalls:sys_enter_close]: ")?, "100")?;
+    }
+    same(ways[0].stdout.as_str(), ways[1].stdout.as_str())
+}

@@ -1,5 +1,8 @@
 //! Counts are exact, whichever way a clause is attached.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use libtest_mimic::Failed;
 
 use super::run::{check, finished, json, load_command, of_type, run, same, scope, script, with_load};
@@ -169,4 +172,59 @@ pub fn children_are_followed_from_their_beginning() -> Result<(), Failed> {
     let alone = run(&["--follow", "-e", text]);
     alone.ended_with(2)?;
     check(alone.stderr.contains("--follow needs a process"), || alone.stderr)
+}
+
+/// Ends what it made when the test ends, however it ends.
+struct Cgroup(std::path::PathBuf);
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(self.0.join("below"));
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+pub fn only_a_cgroup_or_a_namespace_is_seen() -> Result<(), Failed> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
+    let tree = mounts.lines().find(|line| line.contains(" - cgroup2 ")).and_then(|line| line.split(' ').nth(4));
+    let tree = tree.ok_or("no cgroups of version 2 are mounted")?;
+    let name = format!("scope-live-{}", std::process::id());
+    let cgroup = Cgroup(std::path::Path::new(tree).join(&name));
+    std::fs::create_dir_all(cgroup.0.join("below"))?;
+    let own = std::env::current_exe()?;
+    let inside = cgroup.0.join("below").display().to_string();
+    // The first load runs outside, the second below the cgroup that is watched.
+    let line = format!("{0} load getppid 100; echo $$ > {inside}/cgroup.procs; {0} load getppid 30", own.display());
+    let text = "sys_enter_getppid /comm == \"live\"/ { @ = count(); }";
+    for path in [cgroup.0.display().to_string(), format!("/{name}"), inside.clone()] {
+        let ran = finished(scope(&["--cgroup", &path, "-e", text, "--", "sh", "-c", &line]).output());
+        ran.succeeded()?;
+        same((path.as_str(), ran.value("@: ")?), (path.as_str(), "30"))?;
+    }
+    let missing = run(&["--cgroup", "/no/such/cgroup", "-e", text]);
+    check(missing.status == 2 && missing.stderr.contains("there is no cgroup"), || missing.stderr)?;
+    // A process of a namespace of its own waits until it is watched.
+    let own = load_command(&["unshared", "200"]);
+    let mut load =
+        std::process::Command::new(&own[0]).args(&own[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut pid = String::new();
+    BufReader::new(load.stdout.take().ok_or("no output")?).read_line(&mut pid)?;
+    let mut tracer = scope(&[
+        "--pidns",
+        pid.trim(),
+        "-e",
+        "sys_enter_getppid { @ = count(); } sys_exit_getppid /@ >= 200/ { exit(); }",
+    ])
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()?;
+    let mut said = String::new();
+    BufReader::new(tracer.stderr.take().ok_or("no errors")?).read_line(&mut said)?;
+    drop(load.stdin.take());
+    let ran = finished(tracer.wait_with_output());
+    load.wait()?;
+    ran.succeeded()?;
+    same(ran.value("@: ")?, "200")?;
+    let missing = run(&["--pidns", "999999", "-e", text]);
+    same((missing.status, missing.stderr.as_str()), (2, "error: pid 999999 not found\n"))
 }

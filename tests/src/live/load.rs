@@ -1,7 +1,7 @@
 //! The loads: system calls of a known kind and number.
 
 use std::ffi::{CString, OsString};
-use std::sync::atomic::AtomicU16;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use scope_tests::process::{call, set_name};
@@ -40,6 +40,8 @@ pub fn run(arguments: &[OsString]) {
         "ticks" => (0..number).for_each(tick),
         "burn" => burn(Duration::from_millis(number)),
         "pages" => pages(number as usize),
+        "unshared" => unshared(number),
+        "watched" => watched(number),
         "status" => std::process::exit(number as i32),
         other => panic!("no load is called {other}"),
     }
@@ -83,6 +85,31 @@ struct Semaphore(AtomicU16);
 
 #[unsafe(link_section = ".probes")]
 static SEMAPHORE: Semaphore = Semaphore(AtomicU16::new(0));
+
+/// Forks into a namespace of processes of its own; the child says its number, as it is outside, and makes its calls when the
+/// input ends.
+fn unshared(number: u64) {
+    // SAFETY: there is one thread, and the child makes calls only.
+    unsafe {
+        assert_eq!(libc::unshare(libc::CLONE_NEWPID), 0, "{}", std::io::Error::last_os_error());
+        let child = libc::fork();
+        if child > 0 {
+            println!("{child}");
+            libc::waitpid(child, std::ptr::null_mut(), 0);
+            return;
+        }
+    }
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    (0..number).for_each(|_| call(libc::SYS_getppid, [0, 0, 0]));
+}
+
+/// Says where a word lies; when the input ends, writes to it so often.
+fn watched(number: u64) {
+    static WORD: AtomicU64 = AtomicU64::new(0);
+    println!("{:#x}", WORD.as_ptr() as usize);
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    (0..number).for_each(|value| WORD.store(value, Ordering::SeqCst));
+}
 
 /// Passes a static probe, as the macros of `sys/sdt.h` make one: provider `scope`, name `tick`, with a number, half of it
 /// with its sign turned, which lies in memory, and a constant. The probe counts who is interested in a word of its own.

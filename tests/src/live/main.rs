@@ -8,6 +8,7 @@ mod counting;
 mod load;
 mod output;
 mod probes;
+mod providers;
 mod readme;
 mod run;
 mod scripts;
@@ -42,6 +43,7 @@ const TESTS: &[Test] = tests! {
         only_the_watched_process_is_seen
         only_a_name_or_a_user_is_seen
         children_are_followed_from_their_beginning
+        only_a_cgroup_or_a_namespace_is_seen
     }
     values {
         aggregations_are_exact
@@ -53,6 +55,7 @@ const TESTS: &[Test] = tests! {
         texts_of_tracepoints
         arguments_of_a_set
         userspace_clauses_read_the_maps
+        userspace_clauses_read_the_kernels_memory
         variables_of_a_cpu
         allocation_flags_have_the_kernels_names
         a_signal_to_a_thread
@@ -66,6 +69,7 @@ const TESTS: &[Test] = tests! {
         hardware_counts_or_is_refused_in_words
         raw_tracepoints_have_arguments_by_name
         tracepoints_of_one_clause_share_a_program
+        probes_can_be_given_a_name
         a_signal_runs_a_clause
         functions_of_a_library_are_counted
         functions_have_arguments_and_results
@@ -76,6 +80,11 @@ const TESTS: &[Test] = tests! {
         functions_of_the_kernel_are_counted_or_refused_in_words
         a_pattern_of_the_kernel_counts_as_its_functions_do
         traced_functions_have_arguments_and_results_by_name
+    }
+    providers {
+        each_counts_or_is_refused_in_words
+        a_watchpoint_counts_writes
+        an_iterator_goes_through_what_there_is
     }
     output {
         every_record_is_printed_or_reported_lost
@@ -110,6 +119,7 @@ const TESTS: &[Test] = tests! {
         a_dry_run_attaches_nothing
         probes_are_listed
         debug_shows_the_plan
+        the_way_of_attaching_is_explained
         the_environment_holds_settings
         a_code_is_explained
         scripts_are_formatted_in_place

@@ -248,3 +248,17 @@ pub fn traced_functions_have_arguments_and_results_by_name() -> Result<(), Faile
     check(ran.stdout.contains("@open[/"), || ran.stdout.clone())?;
     check(ran.stdout.contains("@path[libc.so.6]: 1"), || ran.stdout.clone())
 }
+
+pub fn probes_can_be_given_a_name() -> Result<(), Failed> {
+    let ran = script(
+        "begin=sys_enter_getppid, end=tracepoint:syscalls:sys_exit_getppid /pid == cpid/ { @[probe, probetype] = count(); }
+         sys_enter_getppid /pid == cpid/ { @full[probe] = count(); } last=END { printf(\"%s\\n\", probe); }",
+        &["getppid", "100"],
+    )?;
+    same(ran.value("@[begin, tracepoint]: ")?, "100")?;
+    same(ran.value("@[end, tracepoint]: ")?, "100")?;
+    same(ran.value("@full[tracepoint:syscalls:sys_enter_getppid]: ")?, "100")?;
+    check(ran.stdout.starts_with("last\n"), || ran.stdout.clone())?;
+    let many = run(&["-e", "a=tracepoint:syscalls:sys_enter_* { @ = count(); }"]);
+    check(many.status == 2 && many.stderr.contains("a name is one probe's"), || many.stderr)
+}

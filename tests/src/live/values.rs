@@ -235,3 +235,16 @@ pub fn deep_expressions_and_many_variables() -> Result<(), Failed> {
     );
     same(ran.value("@: ")?, "0")
 }
+
+pub fn userspace_clauses_read_the_kernels_memory() -> Result<(), Failed> {
+    let ran = run(&[
+        "-e",
+        "BEGIN { printf(\"%s %d %d\\n\", curtask->comm, curtask->tgid == pid, ppid == curtask->real_parent->tgid); }
+         interval:ms:10 { printf(\"%s %s\\n\", str(curtask->comm, 3), str(8)); exit(); }
+         END { printf(\"%s %d\\n\", curtask->nsproxy->uts_ns->name.sysname, *(uint8 *)kaddr(\"vfs_read\") >= 0); }",
+    ]);
+    ran.succeeded()?;
+    same(ran.stdout.as_str(), "scope 1 1\nsco <fault>\nLinux 1\n")?;
+    let user = run(&["-e", "BEGIN { print(str(uptr(8))); }"]);
+    check(user.status == 2 && user.stderr.contains("there is no process to read from"), || user.stderr)
+}
