@@ -10,7 +10,7 @@ use std::time::Duration;
 use aya::maps::{Map, MapData, RingBuf};
 use scope_common::plan::{Loss, MAX_MAPS};
 use scope_dsl::probes::Site;
-use scope_dsl::program::Program;
+use scope_dsl::program::{Kind, Program};
 use scope_dsl::source::Source;
 use tokio::io::unix::AsyncFd;
 use tokio::runtime::Runtime;
@@ -23,7 +23,7 @@ use crate::host::{self, Here};
 use crate::kernel::bpf::ProgramInfo;
 use crate::kernel::tracefs::Tracefs;
 use crate::kernel::{memory, process};
-use crate::load::maps::KernelMaps;
+use crate::load::maps::{KernelMaps, LARGE_VALUE};
 use crate::load::{self, LoadError, Loaded};
 use crate::noted::Noted;
 use crate::output::Sink;
@@ -449,8 +449,8 @@ fn stage_warnings(stage: &Stage) -> Vec<String> {
             if full > 0 {
                 let name = stage.map_name(map);
                 let entries = stage.tables.map(map).storage.entries;
-                // Entries that are large on every CPU are not made beforehand.
-                let large = stage.tables.map(map).storage.value_size > 4096;
+                let storage = stage.tables.map(map).storage;
+                let large = storage.kind == Kind::PerCpuHash && storage.value_size > LARGE_VALUE;
                 let memory = if large { ", or the kernel had no memory for its large entries at once" } else { "" };
                 let updates = counted(full, "update of a new key was", "updates of new keys were");
                 warnings.push(format!(

@@ -22,7 +22,7 @@ use crate::source::Span;
 use crate::types::Type;
 use builder::{Builder, Label};
 pub use cost::{INSTRUCTIONS, KERNEL_ROUNDS};
-pub use storage::{LARGE_ENTRY, QUANTILES_K, linear_buckets};
+pub use storage::{QUANTILES_K, linear_buckets};
 
 /// What the plans are to hold that the script does not say.
 #[derive(Clone, Copy, Debug, Default)]

@@ -13,7 +13,7 @@ pub const QUANTILES_K: u64 = 5;
 
 /// Bytes of an entry on one CPU from which a map is made beforehand, and how many entries it then has unless the script
 /// says otherwise: the kernel has memory for few such entries at once.
-pub const LARGE_ENTRY: usize = 2048;
+const LARGE_ENTRY: usize = 2048;
 const LARGE_ENTRIES: u32 = 512;
 
 /// Chooses how a map is kept.

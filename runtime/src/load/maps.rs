@@ -5,7 +5,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use aya::maps::{MapData, MapError};
 use aya_obj::generated::bpf_map_type;
 use scope_common::plan::{COUNTERS, Code, STACK_WORK};
-use scope_dsl::lower::LARGE_ENTRY;
 use scope_dsl::probes::Site;
 use scope_dsl::program::{Kind, Map, Program};
 
@@ -17,10 +16,13 @@ use crate::kernel::{bpf, process};
 pub const RING_SIZE: u32 = 4 << 20;
 /// Not to make all entries beforehand: they come one by one, from per-CPU caches that the kernel refills by an interrupt.
 /// Per-CPU values of thousands of entries would cost milliseconds at the start, and on a large machine hundreds of
-/// megabytes. But where interrupts are off, as at the scheduler's tracepoints, the caches run dry and entries are lost.
+/// megabytes. But where interrupts are off, as at the scheduler's tracepoints, or many new keys with values of more than a
+/// few words come at once, the caches run dry and entries are lost.
 const BPF_F_NO_PREALLOC: u32 = 1;
-/// Bytes, on all CPUs together, up to which a per-CPU map is made beforehand where interrupts may be off.
-const PREALLOCATED: usize = 64 << 20;
+/// Bytes of a value on one CPU above which the caches run dry.
+pub const LARGE_VALUE: usize = 64;
+/// Bytes, on all CPUs together, up to which a per-CPU map is made beforehand.
+const PREALLOCATED: usize = 256 << 20;
 /// Stacks that a trace can tell apart: of a kilobyte each.
 const STACKS: u32 = 16 << 10;
 /// Read-only for programs: with a frozen content, a constant for the verifier.
@@ -107,7 +109,7 @@ impl KernelMaps {
 fn create_for(name: &str, map: &Map, interrupts_off: bool) -> Result<MapData, MapError> {
     let storage = map.storage;
     let cpus = process::possible_cpus().unwrap_or(1);
-    let wanted = interrupts_off || storage.value_size > LARGE_ENTRY;
+    let wanted = interrupts_off || storage.value_size > LARGE_VALUE;
     let beforehand = wanted && storage.entries as usize * storage.value_size * cpus <= PREALLOCATED;
     let (kind, flags) = match storage.kind {
         Kind::Hash => (bpf_map_type::BPF_MAP_TYPE_HASH, 0),

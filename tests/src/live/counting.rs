@@ -128,6 +128,12 @@ pub fn many_new_keys_at_once_all_find_room() -> Result<(), Failed> {
         script("sys_enter_close /pid == cpid && args.fd >= 100000/ { @m[args.fd] = count(); }", &["close", "4000"])?;
     same(ran.stdout.lines().filter(|line| line.starts_with("@m[")).count(), 4000)?;
     same(ran.stderr.as_str(), "Attached 1 probe\n")?;
+    // Histograms are larger than what the kernel's caches hold many of.
+    let ran = script(
+        "let @m = hash(9000); sys_enter_close /pid == cpid && args.fd >= 100000/ { @m[args.fd] = hist(1); }",
+        &["close", "9000"],
+    )?;
+    same(ran.stdout.lines().filter(|line| line.starts_with("@m[")).count(), 9000)?;
     // At the scheduler's tracepoints interrupts are off.
     let ran = script("tracepoint:sched:* { @[probe, cpu, pid] = count(); }", &["threads", "10000"])?;
     check(!ran.stderr.contains("was full"), || ran.stderr)
