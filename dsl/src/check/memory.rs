@@ -53,7 +53,7 @@ impl Checker<'_> {
             Type::Bool => Some(types.boolean()),
             Type::Pointer { to, .. } => Some(types.pointer_to(to.unwrap_or_else(|| types.void()))),
             Type::Memory(memory) => Some(memory.id),
-            Type::Text { size } => Some(types.array_of(types.char(), *size as u32)),
+            Type::Text { size, .. } => Some(types.array_of(types.char(), *size as u32)),
             _ => None,
         }
     }
@@ -385,7 +385,7 @@ impl Checker<'_> {
                     }
                 }
             }
-            Type::Text { size } => {
+            Type::Text { size, .. } => {
                 let ty = Type::Int { bits: 8, signed: true };
                 match object.kind {
                     // In memory, any byte of it can be named.

@@ -186,7 +186,7 @@ impl Checker<'_> {
             ty if ty.is_word() => ExprKind::Int(0),
             Type::Tuple(parts) => ExprKind::Tuple(parts.iter().map(|part| Self::blank(&part.ty, span)).collect()),
             // An area of zeroes is laid for it.
-            _ => ExprKind::Text(String::new()),
+            _ => ExprKind::Text(Vec::new()),
         };
         Expr { kind, ty: ty.clone(), span }
     }
