@@ -102,7 +102,10 @@ fn spec(mut rest: &[u8]) -> Result<(Spec, &[u8]), String> {
         if digits.is_empty() {
             return Ok(None);
         }
-        let width = str::from_utf8(digits).ok().and_then(|digits| digits.parse::<usize>().ok()).filter(|width| *width <= MAX_WIDTH);
+        let width = str::from_utf8(digits)
+            .ok()
+            .and_then(|digits| digits.parse::<usize>().ok())
+            .filter(|width| *width <= MAX_WIDTH);
         width.map(Some).ok_or_else(|| format!("widths end at {MAX_WIDTH}"))
     };
     spec.width = number(&mut rest)?.unwrap_or(0);

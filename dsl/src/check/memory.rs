@@ -249,7 +249,12 @@ impl Checker<'_> {
                     let title = format!("there is no field `{}`", member.text);
                     let error =
                         Diagnostic::error("E0326", member.span, title, "").suggest(&member.text, names.iter().copied());
-                    self.error(error.also(object.span, format!("this is {}", object.ty.describe())));
+                    let error = error.also(object.span, format!("this is {}", object.ty.describe()));
+                    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                    self.error(match names.is_empty() {
+                        true => error.help("the parts of a tuple have numbers: `.0` is the first"),
+                        false => error.help(format!("its fields are {list}")),
+                    });
                     return None;
                 };
                 Some(Self::tuple_part(object, &parts, index, span))

@@ -164,7 +164,15 @@ impl Checker<'_> {
                 error.help("`str(pointer)` reads the text at an address")
             }
             (Type::Text { .. }, ty) | (ty, Type::Text { .. }) if ty.is_number() && operator.compares() => {
-                error.help("a number is written without quotes: `pid == 1`")
+                match (&left.kind, &right.kind) {
+                    (ExprKind::Text(_), _) | (_, ExprKind::Text(_)) => {
+                        error.help("a number is written without quotes: `pid == 1`")
+                    }
+                    (ExprKind::Int(number), _) | (_, ExprKind::Int(number)) => {
+                        error.help(format!("a text is written in quotes: `\"{}\"`", *number as i64))
+                    }
+                    _ => error,
+                }
             }
             _ => error,
         };
