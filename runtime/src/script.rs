@@ -104,6 +104,7 @@ fn to_rhai(value: Value) -> Dynamic {
             String::from_utf8_lossy(&shown).into_owned().into()
         }
         Value::Float(value) => value.into(),
+        Value::Own(text) => String::from_utf8_lossy(&text).into_owned().into(),
         Value::Text(text) => {
             let mut shown = Vec::new();
             escape(&text, &mut shown);

@@ -27,6 +27,8 @@ pub enum Value {
     Bool(bool),
     /// A text: bytes as they were, of no certain encoding.
     Text(Vec<u8>),
+    /// A text that the script itself wrote, whatever bytes it holds.
+    Own(Vec<u8>),
     /// Bytes of any meaning.
     Bytes(Vec<u8>),
     /// An address.
@@ -111,7 +113,7 @@ impl Names {
             Type::Pointer { .. } => Value::Pointer(word),
             Type::Enum(named) => enumerated(word as i64, named),
             Type::Named(named) => Value::Text(self.name(word, *named).into_bytes()),
-            Type::Time(format) => Value::Text(self.time(word, format).into_bytes()),
+            Type::Time(format) => Value::Own(self.time(word, format).into_bytes()),
             Type::Mac => {
                 let [bytes @ .., _, _] = word.to_ne_bytes();
                 Value::Text(inet::mac(bytes).into_bytes())
@@ -145,7 +147,7 @@ impl Names {
     #[must_use]
     pub fn decode(&self, bytes: &[u8], ty: &Type) -> Value {
         match ty {
-            Type::Text { .. } => Value::Text(until_nul(bytes).to_vec()),
+            Type::Text { own, .. } => text_value(until_nul(bytes), *own),
             Type::Buffer { .. } => {
                 let len = word_at(bytes, 0) as usize;
                 Value::Bytes(bytes.get(8..8usize.saturating_add(len)).unwrap_or_default().to_vec())
@@ -221,7 +223,7 @@ impl Names {
     #[must_use]
     pub fn slot(&self, record: &[u8], slot: &Slot) -> Value {
         match &slot.ty {
-            Type::Text { .. } => Value::Text(text(record, slot).to_vec()),
+            Type::Text { own, .. } => text_value(text(record, slot), *own),
             ty => self.decode(record.get(slot.offset..).unwrap_or_default(), ty),
         }
     }
@@ -237,6 +239,10 @@ impl Names {
         });
         parts.collect()
     }
+}
+
+fn text_value(text: &[u8], own: bool) -> Value {
+    if own { Value::Own(text.to_vec()) } else { Value::Text(text.to_vec()) }
 }
 
 fn frame(address: u64, symbol: Option<Symbol>, stack: &Stack) -> String {

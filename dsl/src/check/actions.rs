@@ -105,7 +105,8 @@ impl Checker<'_> {
         }
         let value = self.expr(argument)?;
         if let ExprKind::Text(name) = &value.kind {
-            let number = self.given.facts.signal(name);
+            let name = String::from_utf8_lossy(name);
+            let number = self.given.facts.signal(&name);
             if number.is_none() {
                 let error = Diagnostic::error("E0339", argument.span, format!("there is no signal `{name}`"), "");
                 self.error(error.help("signals are written \"SIGTERM\" or \"TERM\""));
@@ -142,8 +143,8 @@ impl Checker<'_> {
     fn assert(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Statement> {
         let condition = self.condition(&arguments[0])?;
         let message = match arguments.get(1) {
-            Some(message) => self.literal_text(message)?,
-            None => "the assertion does not hold".to_owned(),
+            Some(message) => self.literal_bytes(message)?,
+            None => "the assertion does not hold".into(),
         };
         let pieces = vec![crate::printf::Piece::Text(message)];
         let action = Action::Printf { pieces, arguments: Vec::new(), purpose: Purpose::Assert, span };
@@ -222,8 +223,8 @@ impl Checker<'_> {
     /// `join(argv, " ")`: an array of pointers to texts, up to the null.
     fn join(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Statement> {
         let separator = match arguments.get(1) {
-            Some(separator) => self.literal_text(separator)?,
-            None => " ".to_owned(),
+            Some(separator) => self.literal_bytes(separator)?,
+            None => " ".into(),
         };
         let argv = self.expr(&arguments[0])?;
         let argv = self.address(argv)?;

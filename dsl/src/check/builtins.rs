@@ -75,9 +75,7 @@ impl Checker<'_> {
             (Builtin::Probe | Builtin::Func, site) => return Some(int(site.probe() as u64, builtin.ty(), span)),
             (Builtin::ProbeType, site) => {
                 let probe = &self.given.probes.names[site.probe()].full;
-                let text = probe.split(':').next().unwrap_or_default().to_owned();
-                let ty = Type::Text { size: (text.len() + 1).next_multiple_of(8) };
-                return Some(Expr { kind: ExprKind::Text(text), ty, span });
+                return Some(Expr::text(probe.split(':').next().unwrap_or_default().into(), span));
             }
             (Builtin::Cpid, _) if !self.given.context.has_command => {
                 let error = Diagnostic::error("E0365", span, "`cpid` needs a command", "no command was started");

@@ -53,7 +53,7 @@ impl Checker<'_> {
             Type::Bool => Some(types.boolean()),
             Type::Pointer { to, .. } => Some(types.pointer_to(to.unwrap_or_else(|| types.void()))),
             Type::Memory(memory) => Some(memory.id),
-            Type::Text { size } => Some(types.array_of(types.char(), *size as u32)),
+            Type::Text { size, .. } => Some(types.array_of(types.char(), *size as u32)),
             _ => None,
         }
     }
@@ -249,7 +249,12 @@ impl Checker<'_> {
                     let title = format!("there is no field `{}`", member.text);
                     let error =
                         Diagnostic::error("E0326", member.span, title, "").suggest(&member.text, names.iter().copied());
-                    self.error(error.also(object.span, format!("this is {}", object.ty.describe())));
+                    let error = error.also(object.span, format!("this is {}", object.ty.describe()));
+                    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                    self.error(match names.is_empty() {
+                        true => error.help("the parts of a tuple have numbers: `.0` is the first"),
+                        false => error.help(format!("its fields are {list}")),
+                    });
                     return None;
                 };
                 Some(Self::tuple_part(object, &parts, index, span))
@@ -385,7 +390,7 @@ impl Checker<'_> {
                     }
                 }
             }
-            Type::Text { size } => {
+            Type::Text { size, .. } => {
                 let ty = Type::Int { bits: 8, signed: true };
                 match object.kind {
                     // In memory, any byte of it can be named.

@@ -164,7 +164,15 @@ impl Checker<'_> {
                 error.help("`str(pointer)` reads the text at an address")
             }
             (Type::Text { .. }, ty) | (ty, Type::Text { .. }) if ty.is_number() && operator.compares() => {
-                error.help("a number is written without quotes: `pid == 1`")
+                match (&left.kind, &right.kind) {
+                    (ExprKind::Text(_), _) | (_, ExprKind::Text(_)) => {
+                        error.help("a number is written without quotes: `pid == 1`")
+                    }
+                    (ExprKind::Int(number), _) | (_, ExprKind::Int(number)) => {
+                        error.help(format!("a text is written in quotes: `\"{}\"`", *number as i64))
+                    }
+                    _ => error,
+                }
             }
             _ => error,
         };
@@ -245,10 +253,8 @@ impl Checker<'_> {
 
     /// `++`, `--` where the value counts too.
     pub(super) fn step(&mut self, target: &ast::Expr, up: bool, before: bool, span: Span) -> Option<Expr> {
-        let one = ast::Expr { kind: ast::ExprKind::Int(1), span };
-        let operator = if up { Binary::Add } else { Binary::Sub };
         if before {
-            let change = self.assign(target, Some(operator), &one)?;
+            let change = self.stepped(target, up, span)?;
             let value = self.expr(target)?;
             return Some(Expr { span, ty: value.ty.clone(), kind: ExprKind::After(vec![change], Box::new(value)) });
         }
@@ -260,8 +266,17 @@ impl Checker<'_> {
             _ => self.expr(target)?,
         };
         let (keep, kept) = self.keep(old);
-        let change = self.assign(target, Some(operator), &one)?;
+        let change = self.stepped(target, up, span)?;
         Some(Expr { ty: kept.ty.clone(), span, kind: ExprKind::After(vec![keep, change], Box::new(kept)) })
+    }
+
+    /// `++`, `--` as a statement.
+    pub(super) fn stepped(&mut self, target: &ast::Expr, up: bool, span: Span) -> Option<Statement> {
+        let one = ast::Expr { kind: ast::ExprKind::Int(1), span };
+        let operator = if up { Binary::Add } else { Binary::Sub };
+        let ast::ExprKind::Var(name) = &target.kind else { return self.assign(target, Some(operator), &one) };
+        let value = self.binary(operator, target, &one, target.span.to(span))?;
+        self.step_variable(name, value, target.span)
     }
 
     /// A value behind statements.
@@ -303,11 +318,10 @@ fn logic(operator: Binary, left: Expr, right: Expr, span: Span) -> Expr {
 
 /// Whether two numbers meet as signed ones: as 64-bit numbers of C, which hold all that fewer bits can.
 fn signed_together(left: &Expr, right: &Expr) -> bool {
-    let fits = |expr: &Expr| match (&expr.kind, &expr.ty) {
-        (ExprKind::Int(value), _) if *value <= i64::MAX as u64 => true,
-        (_, Type::Int { bits, signed }) => *signed || *bits < 64,
-        (_, Type::Enum(named)) => named.signed || named.bits < 64,
-        (_, ty) => *ty == Type::Bool,
+    let fits = |expr: &Expr| match &expr.ty {
+        Type::Int { bits, signed } => *signed || *bits < 64,
+        Type::Enum(named) => named.signed || named.bits < 64,
+        ty => *ty == Type::Bool,
     };
     fits(left) && fits(right)
 }

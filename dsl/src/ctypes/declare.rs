@@ -90,6 +90,8 @@ pub struct TypeName {
     pub pointers: u32,
     /// What is in the brackets, the outermost first; nothing is in those of a flexible array.
     pub arrays: Vec<Option<u64>>,
+    /// What stands before the stars.
+    pub named: Span,
     /// All of it.
     pub span: Span,
 }

@@ -145,6 +145,13 @@ pub fn rounds(ops: &[Op], instructions: u64, loops: u64, joins: impl Fn(usize) -
     least
 }
 
+/// What a whole plan costs; `ends` are where the innermost loop around each op ends.
+fn cost_of(ops: &[Op], ends: &[usize]) -> Cost {
+    let mut cost = of_all(ops, |at| ops[at].off() != Op::TO_END && ops[at].off() as usize <= ends[at]);
+    cost.forks += of_maps(ops);
+    cost
+}
+
 /// Says so if a plan costs the verifier too much.
 pub fn check(plan: &Plan, instructions: u64, span: Span) -> Option<Diagnostic> {
     // Where the innermost loop around each op ends: a jump behind that leaves it, and joins nothing in it.
@@ -152,8 +159,7 @@ pub fn check(plan: &Plan, instructions: u64, span: Span) -> Option<Diagnostic> {
     for (at, op) in plan.ops.iter().enumerate().rev().filter(|(_, op)| op.code() == Code::Again as u8) {
         ends[op.off() as usize..=at].fill(at);
     }
-    let mut cost = of_all(&plan.ops, |at| plan.ops[at].off() != Op::TO_END && plan.ops[at].off() as usize <= ends[at]);
-    cost.forks += of_maps(&plan.ops);
+    let cost = cost_of(&plan.ops, &ends);
     if cost.is_bearable(instructions, 1) {
         return None;
     }
@@ -163,5 +169,24 @@ pub fn check(plan: &Plan, instructions: u64, span: Span) -> Option<Diagnostic> {
     };
     let title = format!("this clause would have the kernel's verifier walk about {need} {what}; the limit is {limit}");
     let error = Diagnostic::error("E0404", span, title, "it walks each round of a loop");
-    Some(error.help("fewer rounds, or shorter strings, or less in each round"))
+    let fit = fitting(plan, instructions, &ends).map_or_else(String::new, |fit| format!(" ({fit} would fit)"));
+    Some(error.help(format!("fewer rounds{fit}, or shorter strings, or less in each round")))
+}
+
+/// How many rounds of its only loop would make a plan bearable, or of the outermost if loops nest; in words.
+fn fitting(plan: &Plan, instructions: u64, ends: &[usize]) -> Option<String> {
+    let again = |at: &usize| plan.ops[*at].code() == Code::Again as u8;
+    let mut outermost = (0..plan.ops.len()).filter(again).filter(|at| {
+        (0..plan.ops.len()).filter(again).all(|other| other <= *at || plan.ops[other].off() as usize > *at)
+    });
+    let (at, None) = (outermost.next()?, outermost.next()) else { return None };
+    let mut ops = plan.ops.clone();
+    let (mut least, mut most) = (0, ops[at].imm);
+    while least < most {
+        let middle = (least + most).div_ceil(2);
+        ops[at].imm = middle;
+        if cost_of(&ops, ends).is_bearable(instructions, 1) { least = middle } else { most = middle - 1 }
+    }
+    let nested = (0..plan.ops.len()).filter(again).nth(1).is_some();
+    (least > 0).then(|| format!("about {least}{}", if nested { " of the outermost loop" } else { "" }))
 }

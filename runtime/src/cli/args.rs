@@ -38,7 +38,7 @@ pub enum Stage {
 
 /// A scriptable tracer for Linux: sees what a live system does.
 #[derive(Debug, Parser)]
-#[command(name = "scope", version, about, after_help = EXAMPLES, disable_help_flag = true, max_term_width = 100)]
+#[command(name = "scope", version, about, after_help = EXAMPLES, disable_help_flag = true, disable_version_flag = true, max_term_width = 100)]
 pub struct Args {
     /// Runs this program text
     #[arg(short = 'e', long = "execute", value_name = "PROGRAM")]
@@ -139,6 +139,10 @@ pub struct Args {
     /// Prints help; behind a script's name, the script's
     #[arg(short, long)]
     pub help: bool,
+
+    /// Prints the version
+    #[arg(short = 'V', long)]
+    pub version: bool,
 }
 
 impl Args {

@@ -6,6 +6,7 @@ mod list;
 pub mod render;
 mod script;
 mod show;
+mod stdout;
 mod words;
 
 use std::ffi::OsString;
@@ -16,6 +17,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use scope_dsl::Options;
+use scope_dsl::check::ScriptOption;
 use scope_dsl::config::{self, Config, Refused};
 use scope_dsl::diagnostic::{Diagnostic, Severity, nearest};
 use scope_dsl::lower::INSTRUCTIONS;
@@ -23,7 +26,6 @@ use scope_dsl::only::Only;
 use scope_dsl::probes::NOT_HERE;
 use scope_dsl::program::Program;
 use scope_dsl::source::Source;
-use scope_dsl::{Compiled, Options};
 
 use crate::kernel::facts::LiveFacts;
 use crate::kernel::process::{self, Started};
@@ -89,6 +91,12 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn run(args: &Args) -> Result<u8, Failure> {
+    if stdout::was_closed() && args.output.is_none() {
+        return Err(failure("standard output is closed: there is nowhere to write to"));
+    }
+    if args.version {
+        return print(&Args::command().render_version()).map(|()| 0);
+    }
     if let Some(done) = words::run(args) {
         return done;
     }
@@ -102,6 +110,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
             written(write!(io::stdout(), "{help}"))?;
             return Ok(0);
         }
+        unknown_option(args, &[])?;
         return Err(Failure::Mistake(format!(
             "error: nothing to run: give `-e PROGRAM`, a script file or a bundled script\n\n{help}"
         )));
@@ -173,7 +182,10 @@ fn build(
 ) -> Result<Result<Built, TraceError>, Failure> {
     let again = options.walk < INSTRUCTIONS;
     let compiled = scope_dsl::compile(&mut source, &script::Files, facts, options);
-    unknown_option(args, &compiled)?;
+    // Where the script is wrong, not all its options are known.
+    if compiled.program.is_some() {
+        unknown_option(args, &compiled.options)?;
+    }
     if let Some(stage) = args.debug.filter(|_| !again) {
         written(show::compiled(&compiled, stage))?;
     }
@@ -245,16 +257,12 @@ fn settings(args: &Args) -> Result<Vec<(String, String)>, Failure> {
 }
 
 /// Refuses an option that neither scope nor the script has.
-fn unknown_option(args: &Args, compiled: &Compiled) -> Result<(), Failure> {
-    let own = |name: &str| compiled.options.iter().any(|option| option.name == name);
-    // Where the script is wrong, not all its options are known.
-    if compiled.program.is_none() {
-        return Ok(());
-    }
+fn unknown_option(args: &Args, options: &[ScriptOption]) -> Result<(), Failure> {
+    let own = |name: &str| options.iter().any(|option| option.name == name);
     let Some(name) = args.options.keys().find(|name| !own(name)) else { return Ok(()) };
     let command = Args::command();
     let known = command.get_arguments().filter_map(|argument| argument.get_long());
-    let near = nearest(name, known.chain(compiled.options.iter().map(|option| option.name.as_str())));
+    let near = nearest(name, known.chain(options.iter().map(|option| option.name.as_str())));
     let near = near.map(|near| format!("; did you mean `--{near}`?")).unwrap_or_default();
     Err(mistake(format!(
         "there is no option `--{name}`{near}\nhelp: `scope --help` lists the options, `scope SCRIPT --help` those of a script"

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use crate::shown::Entry;
 use crate::value::Value;
 pub use json::Json;
-pub use text::{Text, escape};
+pub use text::{Text, append, escape};
 
 /// What a text that is printed was made by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

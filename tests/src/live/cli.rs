@@ -105,6 +105,8 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
         (&[folder.as_str()], "is a directory"),
         (&[binary.as_str()], "is not UTF-8: see line 2"),
         (&["--no-such-option", "-e", "BEGIN { }"], "there is no option `--no-such-option`"),
+        (&["--no-such-option"], "there is no option `--no-such-option`"),
+        (&["--folow"], "did you mean `--follow`?"),
         (&["-e", "fn f() { let = ; } BEGIN { }"], "this is no rhai"),
         (&["-l", "nothing_of_this_name"], "no probe matches"),
     ] {
@@ -117,6 +119,39 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
     }
     std::fs::remove_dir_all(&directory)?;
     Ok(())
+}
+
+pub fn output_that_goes_nowhere_is_an_error() -> Result<(), Failed> {
+    use std::os::unix::process::CommandExt;
+    for arguments in [&["--version"][..], &["--help"], &["-q", "-e", "BEGIN { @x[1] = 1; }"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+        let ran = finished(scope(arguments).stdout(full).stderr(Stdio::piped()).output());
+        ran.ended_with(1)?;
+        check(ran.stderr.contains("No space left on device"), || ran.stderr.clone())?;
+        let mut closed = scope(arguments);
+        // SAFETY: a call that is allowed between fork and exec.
+        unsafe {
+            closed.pre_exec(|| {
+                libc::close(libc::STDOUT_FILENO);
+                Ok(())
+            })
+        };
+        let ran = finished(closed.stdout(Stdio::null()).stderr(Stdio::piped()).output());
+        ran.ended_with(1)?;
+        same(ran.stderr.as_str(), "error: standard output is closed: there is nowhere to write to\n")?;
+    }
+    let version = run(&["--version"]);
+    version.succeeded()?;
+    check(version.stdout.starts_with("scope ") && run(&["-V"]).stdout == version.stdout, || version.stdout.clone())
+}
+
+pub fn a_script_may_begin_with_a_byte_order_mark() -> Result<(), Failed> {
+    let path = std::env::temp_dir().join(format!("scope-mark-{}.scope", std::process::id()));
+    std::fs::write(&path, "\u{feff}BEGIN { print(1); exit(); }\n")?;
+    let ran = run(&["-q", &path.to_string_lossy()]);
+    std::fs::remove_file(&path)?;
+    ran.succeeded()?;
+    same(ran.stdout.as_str(), "1\n")
 }
 
 pub fn without_root_the_capability_is_named() -> Result<(), Failed> {

@@ -113,6 +113,8 @@ const TESTS: &[Test] = tests! {
         an_interrupt_ends_cleanly
         a_closed_pipe_ends_silently
         mistakes_have_status_2
+        output_that_goes_nowhere_is_an_error
+        a_script_may_begin_with_a_byte_order_mark
         without_root_the_capability_is_named
         a_script_file_takes_arguments
         what_is_too_large_names_the_limit
