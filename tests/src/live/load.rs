@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use scope_tests::process::{call, set_name};
 
+use super::load_tools_a as tools_a;
+
 /// Runs a load: `NAME [NUMBER]`.
 pub fn run(arguments: &[OsString]) {
     let name = arguments[0].to_string_lossy();
@@ -41,6 +43,12 @@ pub fn run(arguments: &[OsString]) {
         "burn" => burn(Duration::from_millis(number)),
         "pages" => pages(number as usize),
         "status" => std::process::exit(number as i32),
+        "disk" => tools_a::disk(number),
+        "users" => tools_a::users(),
+        "naps" => tools_a::naps(number),
+        "lookups" => tools_a::lookups(),
+        "makes" => tools_a::makes(number),
+        "crowd" => tools_a::crowd(number),
         other => panic!("no load is called {other}"),
     }
 }

@@ -6,11 +6,14 @@
 mod cli;
 mod counting;
 mod load;
+mod load_tools_a;
 mod output;
 mod probes;
 mod readme;
 mod run;
 mod scripts;
+mod tools_io;
+mod tools_sched;
 mod values;
 
 use std::path::PathBuf;
@@ -94,6 +97,25 @@ const TESTS: &[Test] = tests! {
         hello_and_syscall_have_the_fields_of_the_seeds
         help_is_the_head_comment
         one_liners_of_bpftrace_run_unchanged
+    }
+    tools_io {
+        biosnoop_shows_each_request
+        biolatency_measures_each_request
+        biostacks_and_bitesize_know_who_asked
+        execsnoop_shows_arguments_and_failures
+        opensnoop_chooses
+        bashreadline_shows_what_is_typed
+        the_first_tools_say_what_they_are
+    }
+    tools_sched {
+        runqlat_measures_who_has_to_wait
+        runqlen_and_cpuwalk_sample_the_cpus
+        pidpersec_counts_processes_and_threads
+        loads_shows_the_averages
+        naptime_compares_with_what_was_asked
+        killsnoop_shows_signals_and_errors
+        setuids_shows_each_call
+        gethostlatency_shows_names_and_failures
     }
     readme {
         every_command_runs
