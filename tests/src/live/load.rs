@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use scope_tests::process::{call, set_name};
 
+use super::load_tools_b;
+
 use super::load_tools_a as tools_a;
 
 /// Runs a load: `NAME [NUMBER]`.
@@ -49,7 +51,7 @@ pub fn run(arguments: &[OsString]) {
         "lookups" => tools_a::lookups(),
         "makes" => tools_a::makes(number),
         "crowd" => tools_a::crowd(number),
-        other => panic!("no load is called {other}"),
+        other => assert!(load_tools_b::run(other, number), "no load is called {other}"),
     }
 }
 
