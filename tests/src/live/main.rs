@@ -6,12 +6,18 @@
 mod cli;
 mod counting;
 mod load;
+mod load_tools_a;
+mod load_tools_b;
 mod output;
 mod probes;
 mod providers;
 mod readme;
 mod run;
 mod scripts;
+mod tools_io;
+mod tools_net;
+mod tools_sched;
+mod tools_sys;
 mod values;
 
 use std::path::PathBuf;
@@ -103,6 +109,48 @@ const TESTS: &[Test] = tests! {
         hello_and_syscall_have_the_fields_of_the_seeds
         help_is_the_head_comment
         one_liners_of_bpftrace_run_unchanged
+    }
+    tools_io {
+        biosnoop_shows_each_request
+        biolatency_measures_each_request
+        biostacks_and_bitesize_know_who_asked
+        execsnoop_shows_arguments_and_failures
+        opensnoop_chooses
+        bashreadline_shows_what_is_typed
+        the_first_tools_say_what_they_are
+    }
+    tools_sched {
+        runqlat_measures_who_has_to_wait
+        runqlen_and_cpuwalk_sample_the_cpus
+        pidpersec_counts_processes_and_threads
+        loads_shows_the_averages
+        naptime_compares_with_what_was_asked
+        killsnoop_shows_signals_and_errors
+        setuids_shows_each_call
+        gethostlatency_shows_names_and_failures
+    }
+    tools_net {
+        tcplife_knows_both_ends
+        tcpconnect_shows_attempts
+        tcpaccept_shows_the_queue
+        tcpretrans_sees_what_is_sent_again
+        tcpdrop_has_reasons
+        undump_shows_what_is_taken
+        tcpsynbl_counts_by_queue
+    }
+    tools_sys {
+        statsnoop_sees_every_call
+        syscount_has_options
+        syncsnoop_names_the_file
+        threadsnoop_names_the_function
+        writeback_counts_pages
+        capable_says_what_is_denied
+        oomkill_names_the_victim
+        sslsnoop_sees_a_connection
+        ssllatency_tells_success_from_failure
+        vfs_scripts_count
+        dcsnoop_shows_what_is_not_cached
+        others_are_accepted_or_say_what_is_missing
     }
     readme {
         every_command_runs
