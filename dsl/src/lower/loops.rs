@@ -42,7 +42,7 @@ impl Lowerer<'_> {
 
     /// How many rounds the kernel's verifier can be asked to walk.
     fn bearable(&mut self, top: usize, looped: &Loop) -> u64 {
-        let most = cost::rounds(&self.builder.ops()[top..], self.options.walk, self.open_ended, |at| {
+        let most = cost::rounds(&self.builder.ops()[top..], self.options.budget.loops, self.open_ended, |at| {
             self.builder.jumps_inside(top + at)
         });
         if most < 2 {

@@ -21,7 +21,7 @@ use scope_dsl::Options;
 use scope_dsl::check::ScriptOption;
 use scope_dsl::config::{self, Config, Refused};
 use scope_dsl::diagnostic::{Diagnostic, Severity, nearest};
-use scope_dsl::lower::INSTRUCTIONS;
+use scope_dsl::lower::BUDGETS;
 use scope_dsl::only::Only;
 use scope_dsl::probes::NOT_HERE;
 use scope_dsl::program::Program;
@@ -142,7 +142,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
         settings: settings(args)?,
         may_harm: args.may_harm,
         failures: args.failures,
-        walk: INSTRUCTIONS,
+        budget: BUDGETS[0],
         show_checked: args.debug == Some(Stage::Checked),
     };
     if args.help {
@@ -150,14 +150,14 @@ fn run(args: &Args) -> Result<u8, Failure> {
         written(io::stdout().write_all(script::help(args, &source, &compiled.options).as_bytes()))?;
         return Ok(0);
     }
-    let mut built = match build(args, source.clone(), &facts, options.clone())? {
-        // The estimate of what the verifier walks was too low. Loops get fewer rounds, or the clause is too much.
-        Err(TraceError::Load(error)) if error.is_too_large() => {
-            build(args, source, &facts, Options { walk: INSTRUCTIONS / 8, ..options })?
+    let mut built = build(args, source.clone(), &facts, options.clone())?;
+    for budget in &BUDGETS[1..] {
+        // The verifier gave up: loops get fewer rounds, or the clause is too much.
+        if matches!(&built, Err(TraceError::Load(error)) if error.is_too_large()) {
+            built = build(args, source.clone(), &facts, Options { budget: *budget, ..options.clone() })?;
         }
-        built => built,
     }
-    .map_err(|error| explain(&error, args))?;
+    let mut built = built.map_err(|error| explain(&error, args))?;
     if args.verbose {
         built.be_verbose();
     }
@@ -180,7 +180,7 @@ fn build(
     facts: &LiveFacts<'_>,
     options: Options,
 ) -> Result<Result<Built, TraceError>, Failure> {
-    let again = options.walk < INSTRUCTIONS;
+    let again = options.budget != BUDGETS[0];
     let compiled = scope_dsl::compile(&mut source, &script::Files, facts, options);
     // Where the script is wrong, not all its options are known.
     if compiled.program.is_some() {
