@@ -23,6 +23,7 @@ use scope_dsl::only::Only;
 use scope_dsl::probes::NOT_HERE;
 use scope_dsl::program::Program;
 use scope_dsl::source::Source;
+use scope_dsl::types::Type;
 use scope_dsl::{Compiled, Options};
 
 use crate::kernel::facts::LiveFacts;
@@ -31,7 +32,7 @@ use crate::kernel::tracefs::Tracefs;
 use crate::load::LoadError;
 use crate::names::cgroups::Cgroups;
 use crate::names::users::Users;
-use crate::output::{self, Sink};
+use crate::output::{self, Format, Sink};
 use crate::script::Functions;
 use crate::session::{Attached, Built, Ends, TraceError};
 use args::{Args, Stage};
@@ -180,6 +181,9 @@ fn build(
     let program = report(args, &source, &compiled.diagnostics, compiled.program, again)?;
     let functions = Functions::compile(&source, &compiled.script.functions)
         .map_err(|error| Failure::Mistake(render::errors(&source, &[error], colour())))?;
+    if !again {
+        nothing_folded(args, &program);
+    }
     let sink = sink(args, &program)?;
     Ok(Built::new(program, source, functions, sink))
 }
@@ -390,6 +394,24 @@ fn report<T>(
 /// Whether standard error wants colours (https://no-color.org).
 fn colour() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Warns where `-f folded` has nothing to write.
+fn nothing_folded(args: &Args, program: &Program) {
+    fn holds_stack(ty: &Type) -> bool {
+        match ty {
+            Type::Stack(_) => true,
+            Type::Tuple(parts) => parts.iter().any(|part| holds_stack(&part.ty)),
+            _ => false,
+        }
+    }
+    let folded = program.maps.values().any(|map| map.key.iter().any(holds_stack));
+    if args.format == Format::Folded && !folded && !args.quiet {
+        complain(
+            "warning: no map of the script has a stack in its key: `-f folded` has nothing to write\n\
+             help: `@[ustack, kstack] = count()` counts stacks\n",
+        );
+    }
 }
 
 fn sink(args: &Args, program: &Program) -> Result<Box<dyn Sink>, Failure> {

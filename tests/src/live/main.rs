@@ -95,6 +95,7 @@ const TESTS: &[Test] = tests! {
         addresses_groups_and_times_have_names
         a_time_series_adds_up
         output_to_a_file
+        folded_stacks_make_a_flame_graph
     }
     scripts {
         opensnoop_sees_opens_and_errors
