@@ -17,7 +17,8 @@ Examples:
   scope latency -- make                               how long the system calls take while `make` runs
   scope -l 'tracepoint:sched:*'                       which probes there are
   scope explain E0203                                 what an error means, and what to do
-  scope fmt mine.scope                                a script in the form that all have";
+  scope fmt mine.scope                                a script in the form that all have
+  scope check-system                                  what of scope works on this machine, and for you";
 
 /// A stage of the compiler, for `-d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -1,5 +1,6 @@
 //! Words that stand in the place of a script's name, and do something else than trace.
 
+mod check_system;
 mod explain;
 mod fmt;
 
@@ -16,7 +17,8 @@ pub struct Word {
 }
 
 /// All of them.
-pub const WORDS: [Word; 2] = [
+pub const WORDS: [Word; 3] = [
+    Word { name: "check-system", help: check_system::HELP, run: check_system::run },
     Word { name: "explain", help: explain::HELP, run: explain::run },
     Word { name: "fmt", help: fmt::HELP, run: fmt::run },
 ];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 
-use super::run::{SCOPE, check, finished, load_command, run, same, scope, with_load};
+use super::run::{Ran, SCOPE, check, finished, load_command, of_type, run, same, scope, with_load};
 
 pub fn the_commands_status_is_passed_on() -> Result<(), Failed> {
     with_load(&["-q", "-e", "BEGIN { @ = 1; }"], &["status", "7"]).ended_with(7)?;
@@ -97,6 +97,8 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
         (&["explan"], "did you mean `explain`?"),
         (&["explain", "203"], "did you mean `E0203`?"),
         (&["fmt"], "name the scripts to format"),
+        (&["check-system", "now"], "check-system takes no arguments"),
+        (&["check-sytem"], "did you mean `check-system`?"),
         (&["fmt", "--chek", "x"], "there is no option `--chek` here"),
         (&["fmt", missing.as_str()], "no such file or directory"),
         (&["-e", "sys_enter { @ = pidd; }"], "help: `scope explain E0322` tells more\n"),
@@ -119,23 +121,64 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
     Ok(())
 }
 
-pub fn without_root_the_capability_is_named() -> Result<(), Failed> {
+/// Runs `scope` as a user who may do nothing.
+fn as_nobody(arguments: &[&str]) -> Result<Ran, Failed> {
     use std::os::unix::process::CommandExt;
     // A copy that everybody may run, wherever the binary lies.
     let copy = std::env::temp_dir().join(format!("scope-copy-{}", std::process::id()));
     std::fs::copy(SCOPE.get().ok_or("no binary")?, &copy)?;
-    let as_nobody = |text: &str| {
-        let mut command = Command::new(&copy);
-        command.args(["-e", text]).uid(65534).gid(65534).stdin(Stdio::null());
-        finished(command.output())
-    };
-    let ran = as_nobody("sys_enter { @ = count(); }");
-    let userspace = as_nobody("BEGIN { printf(\"no kernel needed\\n\"); exit(); }");
+    let mut command = Command::new(&copy);
+    let ran = finished(command.args(arguments).uid(65534).gid(65534).stdin(Stdio::null()).output());
     std::fs::remove_file(&copy)?;
+    Ok(ran)
+}
+
+pub fn without_root_the_capability_is_named() -> Result<(), Failed> {
+    let ran = as_nobody(&["-e", "sys_enter { @ = count(); }"])?;
+    let userspace = as_nobody(&["-e", "BEGIN { printf(\"no kernel needed\\n\"); exit(); }"])?;
     ran.ended_with(1)?;
     check(ran.stderr.contains("CAP_BPF, CAP_PERFMON"), || ran.stderr.clone())?;
     userspace.succeeded()?;
     same(userspace.stdout.as_str(), "no kernel needed\n")
+}
+
+pub fn the_system_is_checked() -> Result<(), Failed> {
+    let ran = run(&["check-system", "-f", "json"]);
+    ran.succeeded()?;
+    let records = ran.json()?;
+    let state = |name: &str| -> Result<(String, String), Failed> {
+        let row = of_type(&records, "check").find(|row| row["name"] == name).ok_or(format!("no row of {name}"))?;
+        let text = |part: &str| row[part].as_str().map(str::to_owned).ok_or(format!("{row}: no {part}"));
+        Ok((text("state")?, [text("why")?, text("help")?].concat()))
+    };
+    same(state("CAP_BPF")?.0.as_str(), "held")?;
+    let kprobes = std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists();
+    for provider in scope_dsl::probes::PROVIDERS {
+        let (found, why) = state(provider.name)?;
+        let expected = match provider.name {
+            "kprobe" | "kretprobe" if !kprobes => "missing",
+            // It is not for us to say where these work.
+            "fentry" | "fexit" | "hardware" | "watchpoint" | "iter" => &found,
+            _ => "works",
+        };
+        check(found == expected && (found == "works") == why.is_empty(), || {
+            format!("{}: {found}: {why}", provider.name)
+        })?;
+    }
+    let text = run(&["check-system"]);
+    text.succeeded()?;
+    let columns = text.stdout.lines().filter(|line| line.starts_with("tracepoint ") && line.ends_with(" works"));
+    same(columns.count(), 1)?;
+    // Who may not trace is told so.
+    let ran = as_nobody(&["check-system"])?;
+    ran.ended_with(1)?;
+    let said =
+        |line: &str| ran.stdout.lines().any(|have| have.split_whitespace().collect::<Vec<_>>().join(" ") == line);
+    check(said("tracepoint missing CAP_BPF and CAP_PERFMON are missing") && said("BEGIN works"), || {
+        ran.stdout.clone()
+    })?;
+    same(ran.stderr.as_str(), "")?;
+    run(&["check-system", "-f", "folded"]).ended_with(2)
 }
 
 pub fn a_script_file_takes_arguments() -> Result<(), Failed> {

@@ -124,6 +124,7 @@ const TESTS: &[Test] = tests! {
         the_environment_holds_settings
         a_code_is_explained
         scripts_are_formatted_in_place
+        the_system_is_checked
     }
 };
 
