@@ -94,8 +94,11 @@ fn run(args: &Args) -> Result<u8, Failure> {
         return done;
     }
     let tracefs = Tracefs::find();
-    if let Some(pattern) = &args.list {
-        return list(tracefs, pattern);
+    if args.list
+        && !args.help
+        && let Some(wanted) = list::wanted(args)
+    {
+        return list::probes(args, &tracefs, &wanted);
     }
     let Some(mut source) = script::source(args)? else {
         let help = Args::command().render_help();
@@ -110,12 +113,13 @@ fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(pid) = args.pid {
         process::check(pid).map_err(mistake)?;
     }
-    if !args.help && needs_kernel(&source) {
+    let runs = !args.help && !args.list;
+    if runs && needs_kernel(&source) {
         check_capabilities()?;
     }
     let command = command(args)?;
     let started = match &command {
-        Some(command) if !args.dry_run && !args.help => {
+        Some(command) if runs && !args.dry_run => {
             let held = Started::hold(command);
             Some(held.map_err(|error| failure(format!("starting {}: {error}", command[0].display())))?)
         }
@@ -141,6 +145,9 @@ fn run(args: &Args) -> Result<u8, Failure> {
         let compiled = scope_dsl::compile(&mut source, &script::Files, &facts, options);
         written(io::stdout().write_all(script::help(args, &source, &compiled.options).as_bytes()))?;
         return Ok(0);
+    }
+    if args.list {
+        return list::of_script(args, &mut source, &facts, &tracefs, options);
     }
     let mut built = match build(args, source.clone(), &facts, options.clone())? {
         // The estimate of what the verifier walks was too low. Loops get fewer rounds, or the clause is too much.
@@ -192,7 +199,7 @@ fn build(
 fn only(args: &Args, started: Option<u32>) -> Result<Only, Failure> {
     let family = match args.follow {
         false => None,
-        true if args.dry_run => Some(0),
+        true if args.dry_run || args.list => Some(0),
         true => Some(args.pid.or(started).ok_or_else(|| {
             mistake("--follow needs a process to begin with\nhelp: name one by `-p PID`, or start one by `-- COMMAND`")
         })?),
@@ -297,17 +304,6 @@ fn left_out(attached: &Attached) -> String {
     let [first, more @ ..] = names.as_slice() else { return String::new() };
     let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     format!("warning: {first}{others} can't be probed: the kernel can't step over their first instruction\n")
-}
-
-fn list(tracefs: io::Result<Tracefs>, pattern: &str) -> Result<u8, Failure> {
-    let tracefs =
-        tracefs.map_err(|error| failure(format!("tracefs can't be used: {error}; it needs CAP_SYS_ADMIN")))?;
-    let names = list::find(&LiveFacts::new(Some(&tracefs)), pattern);
-    let names = names.map_err(|problem| mistake(format!("`{pattern}` can't be listed: {problem}")))?;
-    if names.is_empty() {
-        return Err(mistake(format!("no probe matches `{pattern}`")));
-    }
-    written(list::write(&names, io::stdout())).map(|()| 0)
 }
 
 /// Whether a script has a clause that runs in the kernel; one that can't be parsed has none.

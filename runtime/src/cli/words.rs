@@ -25,8 +25,8 @@ pub const WORDS: [Word; 3] = [
 
 /// Does what a word in the place of the script's name says; `None` if there is none.
 pub fn run(args: &Args) -> Option<Result<u8, Failure>> {
-    // With `-e` there is no script to name: the word is an argument of the program.
-    let name = args.script.as_ref().filter(|_| args.program.is_none())?;
+    // With `-e` there is no script to name: the word is an argument of the program. With `-l` it may be a pattern.
+    let name = args.script.as_ref().filter(|_| args.program.is_none() && !args.list)?;
     let word = WORDS.iter().find(|word| word.name == name)?;
     Some(match args.help {
         true => super::print(word.help).map(|()| 0),

@@ -109,6 +109,14 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
         (&["--no-such-option", "-e", "BEGIN { }"], "there is no option `--no-such-option`"),
         (&["-e", "fn f() { let = ; } BEGIN { }"], "this is no rhai"),
         (&["-l", "nothing_of_this_name"], "no probe matches"),
+        (&["-l", "*:nothing_of_this_name:*"], "`scope -l 'uprobe:BINARY:*'`"),
+        (&["-l", "openatt2"], "no probe matches `openatt2`; did you mean `openat2`?"),
+        (&["-lv", "t:sched:sched_swich"], "did you mean `tracepoint:sched:sched_switch`?"),
+        (&["-l", "tracepont:sched:*"], "did you mean `tracepoint:sched:*`?"),
+        (&["-l", "sched:sched_sw*"], "did you mean `tracepoint:sched:sched_sw*`?"),
+        (&["-l", "u:libc:getenw"], "did you mean `uprobe:libc:getenv`?"),
+        (&["-l", "-e", "sys_enter { @ = pidd; }"], "did you mean `pid`?"),
+        (&["-l", missing.as_str()], "no such file or directory"),
     ] {
         let ran = run(arguments);
         check(ran.status == 2 && ran.stderr.contains(message), || {
@@ -232,9 +240,70 @@ pub fn probes_are_listed() -> Result<(), Failed> {
     let unsaid = run(&["-l", "uprobe:*"]);
     unsaid.ended_with(2)?;
     check(unsaid.stderr.contains("say of which program"), || unsaid.stderr)?;
+    let libc = run(&["-l", "*:libc:getenv"]).stdout;
+    same(libc.as_str(), "uprobe:libc:getenv\nuretprobe:libc:getenv\n")?;
     check(run(&["-l", "openat2"]).stdout.contains("tracepoint:syscalls:sys_enter_openat2\n"), || {
         "no substring".to_owned()
     })
+}
+
+pub fn probes_are_listed_with_what_they_are_given() -> Result<(), Failed> {
+    let pattern = "tracepoint:raw_syscalls:sys_ex*";
+    for flags in [&["-lv", pattern][..], &["-l", "-v", pattern], &["-v", "-l", pattern], &["-l", pattern, "-v"]] {
+        let ran = run(flags);
+        ran.succeeded()?;
+        same(ran.stdout.as_str(), "tracepoint:raw_syscalls:sys_exit\n    long id\n    long ret\n")?;
+    }
+    let raw = run(&["-lv", "rt:sched_switch"]);
+    raw.succeeded()?;
+    check(
+        raw.stdout.starts_with("rawtracepoint:sched_switch\n    bool preempt\n    struct task_struct * prev\n"),
+        || raw.stdout.clone(),
+    )?;
+    let own = std::env::current_exe()?;
+    let usdt = run(&["-lv", &format!("usdt:{}:scope:tick", own.display())]);
+    usdt.succeeded()?;
+    let fields = usdt.stdout.lines().skip(1).map(|line| line.split_once('@').map_or(line, |(before, _)| before));
+    same(fields.collect::<Vec<_>>(), vec!["    uint64 arg0 (8", "    int32 arg1 (-4", "    uint32 arg2 (4"])?;
+    same(run(&["-lv", "u:libc:getenv"]).stdout.as_str(), "uprobe:libc:getenv\n")?;
+    if run(&["--dry-run", "-e", "kprobe:vfs_read { }"]).status == 0 {
+        let read = run(&["-lv", "kprobe:vfs_read", "kretprobe:vfs_read"]);
+        let arguments = "kprobe:vfs_read\n    struct file * file\n    char * buf\n    size_t count\n    loff_t * pos\n";
+        same(read.stdout, format!("{arguments}kretprobe:vfs_read\n    ssize_t retval\n"))?;
+        let start = std::time::Instant::now();
+        let all = run(&["-l", "kprobe:*"]).stdout.lines().count();
+        check(all > 10_000 && start.elapsed() < Duration::from_secs(5), || format!("{all} in {:?}", start.elapsed()))?;
+    }
+    if run(&["--dry-run", "-e", "fexit:vfs_read { }"]).status == 0 {
+        let read = run(&["-lv", "fexit:vfs_read"]).stdout;
+        check(
+            read.starts_with("fexit:vfs_read\n    struct file * file\n") && read.ends_with("\n    ssize_t retval\n"),
+            || read.clone(),
+        )?;
+    }
+    Ok(())
+}
+
+pub fn probes_of_a_script_are_listed() -> Result<(), Failed> {
+    let path = std::env::temp_dir().join(format!("scope-list-{}.scope", std::process::id()));
+    let name = path.to_string_lossy().into_owned();
+    std::fs::write(&path, "tracepoint:raw_syscalls:* { @[probe] = count(); } interval:s:1 { exit(); }")?;
+    let of_file = run(&["-l", &name]);
+    std::fs::remove_file(&path)?;
+    of_file.succeeded()?;
+    // A pattern's probes are in the kernel's order.
+    let mut listed = of_file.stdout.lines().collect::<Vec<_>>();
+    listed.sort_unstable();
+    same(listed, vec!["interval:s:1", "tracepoint:raw_syscalls:sys_enter", "tracepoint:raw_syscalls:sys_exit"])?;
+    same(of_file.stderr.as_str(), "")?;
+    let bundled = run(&["-l", "opensnoop"]);
+    check(bundled.stdout.contains("tracepoint:syscalls:sys_exit_openat\n"), || bundled.stdout.clone())?;
+    let text = run(&["-lv", "-e", "BEGIN { } sys_exit { @ = count(); }"]);
+    same(text.stdout.as_str(), "BEGIN\ntracepoint:raw_syscalls:sys_exit\n    long id\n    long ret\n")?;
+    // A program is no script.
+    let own = std::env::current_exe()?.to_string_lossy().into_owned();
+    let functions = run(&["-l", &own]).stdout;
+    check(functions.contains(&format!("usdt:{own}:scope:tick\n")), || functions.clone())
 }
 
 pub fn debug_shows_the_plan() -> Result<(), Failed> {

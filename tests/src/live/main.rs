@@ -119,6 +119,8 @@ const TESTS: &[Test] = tests! {
         what_is_too_large_names_the_limit
         a_dry_run_attaches_nothing
         probes_are_listed
+        probes_are_listed_with_what_they_are_given
+        probes_of_a_script_are_listed
         debug_shows_the_plan
         the_way_of_attaching_is_explained
         the_environment_holds_settings
