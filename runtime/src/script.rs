@@ -97,7 +97,9 @@ fn to_rhai(value: Value) -> Dynamic {
             let fields = fields.into_iter().map(|(name, value)| (name.into(), to_rhai(value)));
             fields.collect::<rhai::Map>().into()
         }
-        Value::Stack(frames) => frames.into_iter().map(Dynamic::from).collect::<rhai::Array>().into(),
+        Value::Stack(_, frames) => {
+            frames.into_iter().map(|frame| Dynamic::from(frame.text)).collect::<rhai::Array>().into()
+        }
         Value::Bytes(bytes) => {
             let mut shown = Vec::new();
             crate::output::printf::bytes(&mut shown, &scope_dsl::printf::Spec::default(), &bytes);

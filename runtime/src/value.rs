@@ -1,6 +1,7 @@
 //! Values as people see them: decoded from the bytes of records, keys and maps' entries. Sinks see only these.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use scope_common::record::string_place;
 use scope_dsl::checked::Slot;
@@ -43,8 +44,38 @@ pub enum Value {
     List(Vec<Value>),
     /// A struct of C.
     Struct(Vec<(String, Value)>),
-    /// A stack: its frames as they are written, from the innermost on.
-    Stack(Vec<String>),
+    /// A stack: what it is of, and its frames from the innermost on.
+    Stack(Stack, Vec<Frame>),
+}
+
+/// A frame of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// As it is written in the stack's mode.
+    pub text: String,
+    /// The part of that which names the function, or where only that is known the file; none if nothing is known.
+    name: Option<Range<usize>>,
+}
+
+impl Frame {
+    /// A frame that has a name, with what is written around it.
+    #[must_use]
+    pub fn named(before: &str, name: &str, behind: &str) -> Frame {
+        let range = before.len()..before.len() + name.len();
+        Frame { text: [before, name, behind].concat(), name: Some(range) }
+    }
+
+    /// A frame of which no more is known than what is written.
+    #[must_use]
+    pub fn unknown(text: String) -> Frame {
+        Frame { text, name: None }
+    }
+
+    /// The name of the function, or of the file.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.clone().and_then(|range| self.text.get(range))
+    }
 }
 
 /// A stack that the kernel kept: the addresses of its frames.
@@ -168,7 +199,7 @@ impl Names {
                 }
             }
             Type::Memory(memory) => laid_out(bytes, &memory.layout),
-            Type::Stack(stack) => Value::Stack(self.stack(word_at(bytes, 0), word_at(bytes, 8), stack)),
+            Type::Stack(stack) => Value::Stack(*stack, self.stack(word_at(bytes, 0), word_at(bytes, 8), stack)),
             Type::UserSymbol => {
                 let address = word_at(bytes, 0);
                 let place = self.found.borrow_mut().symbols.user.place(word_at(bytes, 8) as u32, address);
@@ -188,20 +219,20 @@ impl Names {
     }
 
     /// The frames of a stack, written in its mode.
-    fn stack(&self, id: u64, place: u64, stack: &Stack) -> Vec<String> {
+    fn stack(&self, id: u64, place: u64, stack: &Stack) -> Vec<Frame> {
         let process = place as u32;
         if place >> 32 == 0 {
             return Vec::new();
         }
-        let Some(frames) = (self.stacks)(id) else { return vec!["<lost>".to_owned()] };
+        let Some(frames) = (self.stacks)(id) else { return vec![Frame::named("", "<lost>", "")] };
         let mut found = self.found.borrow_mut();
         let mut lines = Vec::new();
         for address in frames {
             if stack.user && stack.mode == StackMode::BuildId {
-                lines.push(match found.symbols.user.build_id(process, address) {
+                lines.push(Frame::unknown(match found.symbols.user.build_id(process, address) {
                     Some((id, offset)) => format!("{id} {offset:#x}"),
                     None => format!("{address:x}"),
-                });
+                }));
                 continue;
             }
             let symbol = match stack.user {
@@ -245,23 +276,25 @@ fn text_value(text: &[u8], own: bool) -> Value {
     if own { Value::Own(text.to_vec()) } else { Value::Text(text.to_vec()) }
 }
 
-fn frame(address: u64, symbol: Option<Symbol>, stack: &Stack) -> String {
+fn frame(address: u64, symbol: Option<Symbol>, stack: &Stack) -> Frame {
     match (stack.mode, symbol) {
-        (StackMode::Raw | StackMode::BuildId, _) => format!("{address:x}"),
+        (StackMode::Raw | StackMode::BuildId, _) => Frame::unknown(format!("{address:x}")),
         (StackMode::Bpftrace, Some(Symbol { name, offset, module })) if name.is_empty() => {
-            format!("{}+{offset:#x}", base_name(&module.unwrap_or_default()))
+            Frame::named("", base_name(&module.unwrap_or_default()), &format!("+{offset:#x}"))
         }
-        (StackMode::Bpftrace, Some(symbol)) => format!("{}+{}", symbol.name, symbol.offset),
-        (StackMode::Bpftrace, None) => format!("{address:#x}"),
-        (StackMode::Perf, Some(Symbol { name, offset, module })) => {
-            let name = if name.is_empty() { format!("{address:#x}") } else { format!("{name}+{offset}") };
-            match module {
-                Some(module) => format!("{address:x} {name} ({module})"),
-                None => format!("{address:x} {name}"),
-            }
+        (StackMode::Bpftrace, Some(symbol)) => Frame::named("", &symbol.name, &format!("+{}", symbol.offset)),
+        (StackMode::Bpftrace, None) => Frame::unknown(format!("{address:#x}")),
+        (StackMode::Perf, Some(Symbol { name, module: Some(module), .. })) if name.is_empty() => {
+            let file = base_name(&module);
+            let directory = &module[..module.len() - file.len()];
+            Frame::named(&format!("{address:x} {address:#x} ({directory}"), file, ")")
         }
-        (StackMode::Perf, None) if stack.user => format!("{address:x} {address:#x} ([unknown])"),
-        (StackMode::Perf, None) => format!("{address:x} {address:#x}"),
+        (StackMode::Perf, Some(Symbol { name, offset, module })) if !name.is_empty() => {
+            let module = module.map(|module| format!(" ({module})")).unwrap_or_default();
+            Frame::named(&format!("{address:x} "), &name, &format!("+{offset}{module}"))
+        }
+        (StackMode::Perf, None) if stack.user => Frame::unknown(format!("{address:x} {address:#x} ([unknown])")),
+        (StackMode::Perf, _) => Frame::unknown(format!("{address:x} {address:#x}")),
     }
 }
 

@@ -26,6 +26,7 @@ use scope_dsl::only::Only;
 use scope_dsl::probes::NOT_HERE;
 use scope_dsl::program::Program;
 use scope_dsl::source::Source;
+use scope_dsl::types::Type;
 
 use crate::kernel::facts::LiveFacts;
 use crate::kernel::process::{self, Started};
@@ -33,7 +34,7 @@ use crate::kernel::tracefs::Tracefs;
 use crate::load::LoadError;
 use crate::names::cgroups::Cgroups;
 use crate::names::users::Users;
-use crate::output::{self, Sink};
+use crate::output::{self, Format, Sink};
 use crate::script::Functions;
 use crate::session::{Attached, Built, Ends, TraceError};
 use args::{Args, Stage};
@@ -101,8 +102,11 @@ fn run(args: &Args) -> Result<u8, Failure> {
         return done;
     }
     let tracefs = Tracefs::find();
-    if let Some(pattern) = &args.list {
-        return list(tracefs, pattern);
+    if args.list
+        && !args.help
+        && let Some(wanted) = list::wanted(args)
+    {
+        return list::probes(args, &tracefs, &wanted);
     }
     let Some(mut source) = script::source(args)? else {
         let help = Args::command().render_help();
@@ -118,12 +122,13 @@ fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(pid) = args.pid {
         process::check(pid).map_err(mistake)?;
     }
-    if !args.help && needs_kernel(&source) {
+    let runs = !args.help && !args.list;
+    if runs && needs_kernel(&source) {
         check_capabilities()?;
     }
     let command = command(args)?;
     let started = match &command {
-        Some(command) if !args.dry_run && !args.help => {
+        Some(command) if runs && !args.dry_run => {
             let held = Started::hold(command);
             Some(held.map_err(|error| failure(format!("starting {}: {error}", command[0].display())))?)
         }
@@ -149,6 +154,9 @@ fn run(args: &Args) -> Result<u8, Failure> {
         let compiled = scope_dsl::compile(&mut source, &script::Files, &facts, options);
         written(io::stdout().write_all(script::help(args, &source, &compiled.options).as_bytes()))?;
         return Ok(0);
+    }
+    if args.list {
+        return list::of_script(args, &mut source, &facts, &tracefs, options);
     }
     let mut built = build(args, source.clone(), &facts, options.clone())?;
     for budget in &BUDGETS[1..] {
@@ -192,6 +200,9 @@ fn build(
     let program = report(args, &source, &compiled.diagnostics, compiled.program, again)?;
     let functions = Functions::compile(&source, &compiled.script.functions)
         .map_err(|error| Failure::Mistake(render::errors(&source, &[error], colour())))?;
+    if !again {
+        nothing_folded(args, &program);
+    }
     let sink = sink(args, &program)?;
     Ok(Built::new(program, source, functions, sink))
 }
@@ -200,7 +211,7 @@ fn build(
 fn only(args: &Args, started: Option<u32>) -> Result<Only, Failure> {
     let family = match args.follow {
         false => None,
-        true if args.dry_run => Some(0),
+        true if args.dry_run || args.list => Some(0),
         true => Some(args.pid.or(started).ok_or_else(|| {
             mistake("--follow needs a process to begin with\nhelp: name one by `-p PID`, or start one by `-- COMMAND`")
         })?),
@@ -303,17 +314,6 @@ fn left_out(attached: &Attached) -> String {
     format!("warning: {first}{others} can't be probed: the kernel can't step over their first instruction\n")
 }
 
-fn list(tracefs: io::Result<Tracefs>, pattern: &str) -> Result<u8, Failure> {
-    let tracefs =
-        tracefs.map_err(|error| failure(format!("tracefs can't be used: {error}; it needs CAP_SYS_ADMIN")))?;
-    let names = list::find(&LiveFacts::new(Some(&tracefs)), pattern);
-    let names = names.map_err(|problem| mistake(format!("`{pattern}` can't be listed: {problem}")))?;
-    if names.is_empty() {
-        return Err(mistake(format!("no probe matches `{pattern}`")));
-    }
-    written(list::write(&names, io::stdout())).map(|()| 0)
-}
-
 /// Whether a script has a clause that runs in the kernel; one that can't be parsed has none.
 fn needs_kernel(source: &Source) -> bool {
     let script = scope_dsl::parse(&source.files()[0].text, 0).script;
@@ -398,6 +398,24 @@ fn report<T>(
 /// Whether standard error wants colours (https://no-color.org).
 fn colour() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Warns where `-f folded` has nothing to write.
+fn nothing_folded(args: &Args, program: &Program) {
+    fn holds_stack(ty: &Type) -> bool {
+        match ty {
+            Type::Stack(_) => true,
+            Type::Tuple(parts) => parts.iter().any(|part| holds_stack(&part.ty)),
+            _ => false,
+        }
+    }
+    let folded = program.maps.values().any(|map| map.key.iter().any(holds_stack));
+    if args.format == Format::Folded && !folded && !args.quiet {
+        complain(
+            "warning: no map of the script has a stack in its key: `-f folded` has nothing to write\n\
+             help: `@[ustack, kstack] = count()` counts stacks\n",
+        );
+    }
 }
 
 fn sink(args: &Args, program: &Program) -> Result<Box<dyn Sink>, Failure> {

@@ -253,9 +253,9 @@ fn one(out: &mut (impl Write + ?Sized), value: &Value) -> io::Result<()> {
             show(value, Place::Top, &mut shown);
             string(out, &shown)
         }
-        Value::Stack(frames) => {
+        Value::Stack(of, frames) => {
             let mut shown = Vec::new();
-            stack(frames, Place::Top, &mut shown);
+            stack(of, frames, Place::Top, &mut shown);
             string(out, &shown)
         }
     }

@@ -3,9 +3,10 @@
 use std::io::{self, BufWriter, Write};
 
 use scope_dsl::printf::Spec;
+use scope_dsl::types::{Stack, StackMode};
 
 use crate::shown::{Bucket, Entry, Held, Point};
-use crate::value::Value;
+use crate::value::{Frame, Value};
 
 use super::{Field, Helper, Message, Origin, Shown, Sink};
 
@@ -196,7 +197,7 @@ pub fn show(value: &Value, place: Place, line: &mut Vec<u8>) {
             }
             line.extend_from_slice(b" }");
         }
-        Value::Stack(frames) => stack(frames, place, line),
+        Value::Stack(of, frames) => stack(of, frames, place, line),
     }
 }
 
@@ -212,14 +213,17 @@ fn list(values: &[Value], (open, between, close): (&str, &str, &str), line: &mut
 }
 
 /// A stack, a frame to a line.
-pub fn stack(frames: &[String], place: Place, line: &mut Vec<u8>) {
-    let indent = if place == Place::Key { "    " } else { "        " };
+pub fn stack(of: &Stack, frames: &[Frame], place: Place, line: &mut Vec<u8>) {
+    let indent = match (of.mode, place) {
+        // Names may hold blanks, but only these forms have several columns: those begin with a tab, as perf's lines do.
+        (StackMode::Perf | StackMode::BuildId, _) => "\t",
+        (_, Place::Key) => "    ",
+        (_, Place::Top) => "        ",
+    };
     line.push(b'\n');
     for frame in frames {
-        // perf's form begins with the address, and with a tab.
-        let indent = if frame.contains(' ') { "\t" } else { indent };
         line.extend_from_slice(indent.as_bytes());
-        escape(frame.as_bytes(), line);
+        escape(frame.text.as_bytes(), line);
         line.push(b'\n');
     }
 }

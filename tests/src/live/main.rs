@@ -101,6 +101,7 @@ const TESTS: &[Test] = tests! {
         addresses_groups_and_times_have_names
         a_time_series_adds_up
         output_to_a_file
+        folded_stacks_make_a_flame_graph
     }
     scripts {
         opensnoop_sees_opens_and_errors
@@ -168,11 +169,14 @@ const TESTS: &[Test] = tests! {
         what_is_too_large_names_the_limit
         a_dry_run_attaches_nothing
         probes_are_listed
+        probes_are_listed_with_what_they_are_given
+        probes_of_a_script_are_listed
         debug_shows_the_plan
         the_way_of_attaching_is_explained
         the_environment_holds_settings
         a_code_is_explained
         scripts_are_formatted_in_place
+        the_system_is_checked
     }
 };
 

@@ -186,7 +186,7 @@ pub fn static_probes_have_arguments() -> Result<(), Failed> {
         same((map, ran.value(&format!("@{map}: "))?), (map, value))?;
     }
     check(ran.stdout.contains(&format!("usdt:{own}:scope:tick -49 4\n")), || ran.stdout.clone())?;
-    let listed = run(&["-l", &format!("usdt:{own}:*")]);
+    let listed = run(&["-l", &format!("usdt:{own}:scope:*")]);
     same(listed.stdout, format!("usdt:{own}:scope:tick\n"))
 }
 
