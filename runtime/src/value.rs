@@ -157,12 +157,7 @@ impl Names {
         match named {
             Named::Syscall => syscall(word),
             Named::Probe => self.probes.get(word as usize).map(|probe| probe.shown.clone()).unwrap_or_default(),
-            Named::Function => {
-                let probe = self.probes.get(word as usize).map_or("", |probe| &probe.full);
-                // Behind the provider and the binary, where a name of C++ holds colons of its own; or the module.
-                let name = if probe.starts_with('u') { probe.splitn(3, ':').nth(2) } else { probe.rsplit(':').next() };
-                name.unwrap_or_default().to_owned()
-            }
+            Named::Function => self.probes.get(word as usize).map_or("", ProbeName::function_name).to_owned(),
             Named::Signal => signals::signal_name(word),
             Named::Errno => errno::strerror(word as i64),
             Named::User => self.found.borrow_mut().users.name(word as u32),

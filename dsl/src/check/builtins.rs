@@ -72,7 +72,11 @@ impl Checker<'_> {
             (Builtin::Probe | Builtin::Func, site) if site.asks_for_probe() => {}
             (Builtin::Retval, _) => return self.returned(span),
             (Builtin::Usermode, _) => return self.usermode(span),
-            (Builtin::Probe | Builtin::Func, site) => return Some(int(site.probe() as u64, builtin.ty(), span)),
+            (Builtin::Probe, site) => return Some(int(site.probe() as u64, builtin.ty(), span)),
+            (Builtin::Func, site) => {
+                let function = self.given.probes.names[site.probe()].function;
+                return Some(int(function as u64, builtin.ty(), span));
+            }
             (Builtin::ProbeType, site) => {
                 let probe = &self.given.probes.names[site.probe()].full;
                 return Some(Expr::text(probe.split(':').next().unwrap_or_default().into(), span));

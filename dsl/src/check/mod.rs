@@ -204,7 +204,12 @@ impl Checker<'_> {
         let given = self.given;
         for (source, (clause, sites)) in given.script.clauses.iter().zip(&given.probes.clauses).enumerate() {
             for site in sites {
-                clauses.push(self.clause(source, clause, site));
+                let checked = self.clause(source, clause, site);
+                // What an option or the kind of a value leaves out costs nothing; what says so itself is only warned of.
+                let never = matches!(&checked.predicate, Some(crate::checked::Expr { kind: ExprKind::Int(0), .. }));
+                if !never || clause.predicate.as_ref().is_some_and(lints::only_literals) {
+                    clauses.push(checked);
+                }
             }
         }
         clauses

@@ -6,8 +6,9 @@ use crate::ast::{self, Binary, Unary};
 use crate::builtins::Builtin;
 use crate::checked::{Expr, ExprKind, Statement};
 use crate::diagnostic::Diagnostic;
+use crate::lints;
 use crate::source::Span;
-use crate::types::Type;
+use crate::types::{Named, Type};
 
 use super::Checker;
 
@@ -94,7 +95,14 @@ impl Checker<'_> {
         otherwise: &ast::Expr,
         span: Span,
     ) -> Option<Expr> {
+        let literal = lints::only_literals(condition);
         let condition = self.condition(condition);
+        // As with `if`, what the kind of a value or an option leaves out need not have a meaning.
+        if let Some(Expr { kind: ExprKind::Int(known), .. }) = condition
+            && !literal
+        {
+            return self.expr(if known != 0 { then } else { otherwise });
+        }
         let (then, otherwise) = (self.expr(then), self.expr(otherwise));
         let (condition, then, otherwise) = (condition?, then?, otherwise?);
         if !then.ty.agrees(&otherwise.ty) {
@@ -125,6 +133,11 @@ impl Checker<'_> {
         if !left.ty.is_word() && left.ty.agrees(&right.ty) {
             return self.compare_areas(operator, left, right, span);
         }
+        let (left, right) = match (self.named(&left, &right), self.named(&right, &left)) {
+            (Some(right), _) => (left, right),
+            (_, Some(left)) => (left, right),
+            _ => (left, right),
+        };
         if !left.ty.is_number() || !right.ty.is_number() {
             // Numbers that are shown by a name are compared as what they are.
             let alike = left.ty == right.ty || left.ty.is_number() || right.ty.is_number();
@@ -151,6 +164,22 @@ impl Checker<'_> {
             self.warn_of_constant(operator, &left, &right, span);
         }
         Some(alu(operation(operator, by_sign), left, right, ty, span))
+    }
+
+    /// A literal text as the number of the probe or function that it is the name of, if the other value is one; as none that
+    /// there is, if it is not the name of any.
+    fn named(&self, other: &Expr, text: &Expr) -> Option<Expr> {
+        let ExprKind::Text(text_bytes) = &text.kind else { return None };
+        let wanted = |name: &str| name.as_bytes() == text_bytes.as_slice();
+        let names = &self.given.probes.names;
+        let number = match other.ty {
+            Type::Named(Named::Probe) => names.iter().position(|name| wanted(&name.shown)),
+            Type::Named(Named::Function) => {
+                names.iter().find(|name| wanted(name.function_name())).map(|name| name.function)
+            }
+            _ => return None,
+        };
+        Some(int(number.map_or(u64::MAX, |number| number as u64), other.ty.clone(), text.span))
     }
 
     fn mismatch(&mut self, operator: Binary, left: &Expr, right: &Expr, span: Span) {

@@ -138,7 +138,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
     let options = Options {
         rewrite: !args.no_rewrite,
         pid: args.pid.filter(|_| !args.follow),
-        only: only(args, started.as_ref().map(|started| started.pid))?,
+        only: if args.help { Only::default() } else { only(args, started.as_ref().map(|started| started.pid))? },
         cpid: started.as_ref().map(|started| started.pid).or(command.as_ref().map(|_| 0)),
         start: process::boot_nanos(),
         // With `-e` there is no script to name: the first word is an argument already.
