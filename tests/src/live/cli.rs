@@ -301,6 +301,8 @@ pub fn probes_are_listed_with_what_they_are_given() -> Result<(), Failed> {
     let fields = usdt.stdout.lines().skip(1).map(|line| line.split_once('@').map_or(line, |(before, _)| before));
     same(fields.collect::<Vec<_>>(), vec!["    uint64 arg0 (8", "    int32 arg1 (-4", "    uint32 arg2 (4"])?;
     same(run(&["-lv", "u:libc:getenv"]).stdout.as_str(), "uprobe:libc:getenv\n")?;
+    let tasks = "iter:task\n    struct bpf_iter_meta * meta\n    struct task_struct * task\n";
+    same(run(&["-lv", "iter:task"]).stdout.as_str(), tasks)?;
     if run(&["--dry-run", "-e", "kprobe:vfs_read { }"]).status == 0 {
         let read = run(&["-lv", "kprobe:vfs_read", "kretprobe:vfs_read"]);
         let arguments = "kprobe:vfs_read\n    struct file * file\n    char * buf\n    size_t count\n    loff_t * pos\n";

@@ -3,6 +3,7 @@
 use scope_dsl::ctypes::{Signature, Types};
 use scope_dsl::facts::KernelFacts;
 use scope_dsl::fields;
+use scope_dsl::probes::iter::PREFIX;
 
 /// Looks up what probes are given.
 pub(super) struct Fields<'f> {
@@ -17,7 +18,7 @@ const MANY: usize = 16;
 type Given = fn(&Fields<'_>, &str) -> Vec<String>;
 
 /// The providers whose probes are given something that has a name.
-const GIVEN: [(&str, Given); 7] = [
+const GIVEN: [(&str, Given); 8] = [
     ("tracepoint", tracepoint),
     ("rawtracepoint", |fields, name| fields.parameters(fields.types.raw_tracepoint(name))),
     ("kprobe", |fields, name| fields.parameters(fields.function(name))),
@@ -28,6 +29,8 @@ const GIVEN: [(&str, Given); 7] = [
         let returned = fields.returned(function.as_ref());
         fields.parameters(function).into_iter().chain(returned).collect()
     }),
+    // The members of `ctx`.
+    ("iter", |fields, kind| fields.parameters(fields.types.function(&format!("{PREFIX}{kind}")))),
     ("usdt", usdt),
 ];
 
