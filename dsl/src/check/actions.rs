@@ -71,8 +71,7 @@ impl Checker<'_> {
     fn write_user(&mut self, arguments: &[ast::Expr]) -> Option<Statement> {
         let [pointer, value] = arguments else { return None };
         if self.in_userspace() {
-            let title = "there is no process to write to";
-            self.error(Diagnostic::error("E0317", pointer.span, title, "BEGIN, END and interval run in scope itself"));
+            self.not_in_userspace("there is no process to write to", pointer.span);
             return None;
         }
         let address = self.expr(pointer)?;
@@ -99,8 +98,7 @@ impl Checker<'_> {
 
     fn signal(&mut self, argument: &ast::Expr, thread: bool) -> Option<Statement> {
         if self.in_userspace() {
-            let title = "there is no process to signal";
-            self.error(Diagnostic::error("E0317", argument.span, title, "BEGIN, END and interval run in scope itself"));
+            self.not_in_userspace("there is no process to signal", argument.span);
             return None;
         }
         let value = self.expr(argument)?;
@@ -114,7 +112,19 @@ impl Checker<'_> {
             let number = int(number?, Type::UNSIGNED, argument.span);
             return Some(Statement::Signal { number, thread });
         }
-        Some(Statement::Signal { number: self.as_number(value)?, thread })
+        let number = self.as_number(value)?;
+        if let ExprKind::Int(known) = number.kind
+            && known > 64
+        {
+            self.error(Diagnostic::error(
+                "E0316",
+                number.span,
+                "there is no such signal",
+                "expected 1 to 64, or a name",
+            ));
+            return None;
+        }
+        Some(Statement::Signal { number, thread })
     }
 
     fn emptied(&mut self, arguments: &[ast::Expr], clear: bool) -> Option<Statement> {

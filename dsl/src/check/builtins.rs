@@ -42,8 +42,11 @@ impl Checker<'_> {
         let error = error.suggest(name, names.clone());
         let call = Row::named(name).map(|row| format!("`{}` is a function: `{}`", row.name, row.signature));
         let known = names.collect::<Vec<_>>().join(", ");
+        let constant = name.len() > 1 && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
         self.error(match call {
             Some(call) => error.help(call),
+            None if constant => error
+                .help(format!("constants of C headers are not known: `#define {name} VALUE` in front makes it one")),
             None => error.help(format!("builtins are {known}; maps start with `@`, scratch variables with `$`")),
         });
         None

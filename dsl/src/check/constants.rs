@@ -51,6 +51,9 @@ impl Checker<'_> {
 
     /// Checks that an argument is a string literal, or one of the script's own parameters.
     pub(super) fn literal_bytes(&mut self, expr: &ast::Expr) -> Option<Vec<u8>> {
+        if let Ast::Str(bytes) = &expr.kind {
+            return Some(bytes.clone());
+        }
         match self.expr(expr)?.kind {
             ExprKind::Text(text) => Some(text),
             _ => {

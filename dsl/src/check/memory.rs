@@ -157,8 +157,7 @@ impl Checker<'_> {
     /// What lies at an address, by its C type.
     pub(super) fn read(&mut self, address: Expr, offset: u32, id: TypeId, space: Space, span: Span) -> Option<Expr> {
         if self.reads_in_vain(space) {
-            let title = "there is no process to read from";
-            self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
+            self.not_in_userspace("there is no process to read from", span);
             return None;
         }
         let types = self.given.types;
@@ -166,6 +165,9 @@ impl Checker<'_> {
             let title = format!("`{}` can't be read", types.describe(id));
             let label = match types.get(id) {
                 CType::Incomplete { .. } => "nothing but its name is known".to_owned(),
+                CType::Float { .. } => {
+                    "there are no fractions in the kernel; a cast of the pointer reads its bytes".to_owned()
+                }
                 CType::Struct { size, .. } => format!("it has {size} bytes; the limit is {LARGEST}"),
                 _ => "it has no value".to_owned(),
             };

@@ -141,6 +141,8 @@ impl Checker<'_> {
         if !left.ty.is_number() || !right.ty.is_number() {
             // Numbers that are shown by a name are compared as what they are.
             let alike = left.ty == right.ty || left.ty.is_number() || right.ty.is_number();
+            // What is shown of a time is not what would be compared.
+            let alike = alike && !matches!((&left.ty, &right.ty), (Type::Time(_), _) | (_, Type::Time(_)));
             if operator.compares() && left.ty.is_word() && right.ty.is_word() && alike {
                 return Some(alu(operation(operator, false), left, right, Type::SIGNED, span));
             }
@@ -202,6 +204,9 @@ impl Checker<'_> {
                     }
                     _ => error,
                 }
+            }
+            (Type::Time(_), _) | (_, Type::Time(_)) => {
+                error.help("userspace makes the text when it prints it: compare the nanoseconds")
             }
             _ => error,
         };

@@ -93,9 +93,7 @@ impl Checker<'_> {
             _ => self.default_space(),
         };
         if self.reads_in_vain(space) {
-            let title = "there is no process to read from";
-            let label = "BEGIN, END and interval run in scope itself";
-            self.error(Diagnostic::error("E0317", value.span, title, label));
+            self.not_in_userspace("there is no process to read from", value.span);
             return None;
         }
         match value.ty {
@@ -128,6 +126,9 @@ impl Checker<'_> {
 
     /// `buf(pointer, n)`.
     pub(super) fn buf(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
+        if let ast::ExprKind::Str(bytes) = &arguments[0].kind {
+            return self.buf_of_literal(bytes.clone(), arguments.get(1), span);
+        }
         let value = self.expr(&arguments[0])?;
         let whole = match &value.kind {
             ExprKind::Copy { bytes, .. } => Some(*bytes),
@@ -180,6 +181,21 @@ impl Checker<'_> {
         Some(Expr { kind, ty: Type::buffer(max), span })
     }
 
+    /// Bytes that the script wrote, whatever they are.
+    fn buf_of_literal(&mut self, mut bytes: Vec<u8>, len: Option<&ast::Expr>, span: Span) -> Option<Expr> {
+        if let Some(len) = len {
+            let length = self.length(Some(len))?;
+            bytes.resize(self.known_length(length, len.span)?, 0);
+        }
+        let mut words = vec![int(bytes.len() as u64, Type::UNSIGNED, span)];
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            words.push(int(u64::from_ne_bytes(word), Type::UNSIGNED, span));
+        }
+        Some(Expr { kind: ExprKind::Tuple(words), ty: Type::buffer(bytes.len()), span })
+    }
+
     /// The bytes of a text that lies in no memory: those before its NUL, or so many as are wanted.
     fn buf_of_text(&mut self, text: Expr, len: Option<&ast::Expr>, span: Span) -> Option<Expr> {
         let mut before = Vec::new();
@@ -189,7 +205,7 @@ impl Checker<'_> {
                 let bytes = self.known_length(length, len.span)?;
                 (int(bytes as u64, Type::UNSIGNED, span), bytes, text)
             }
-            (None, ExprKind::Text(known)) => (int(known.len() as u64, Type::UNSIGNED, span), known.len().max(1), text),
+            (None, ExprKind::Text(known)) => return self.buf_of_literal(known.clone(), None, span),
             (None, _) => {
                 let text = self.once(text, &mut before);
                 let count = Expr { kind: ExprKind::Length(Box::new(text.clone())), ty: Type::UNSIGNED, span };

@@ -194,6 +194,12 @@ pub fn check(plan: &Plan, instructions: u64, span: Span) -> Option<Diagnostic> {
         };
         format!("this clause would have the kernel's verifier walk about {need} {what}; no more than {limit} are tried")
     };
+    if plan.ops.iter().all(|op| op.code() != Code::Again as u8) {
+        let error = Diagnostic::error("E0404", span, title, "it walks what follows each branch once more");
+        return Some(
+            error.help("split it into several clauses: they may have the same probe; shorter strings help, too"),
+        );
+    }
     let error = Diagnostic::error("E0404", span, title, "it walks each round of a loop, and what follows each branch");
     let fit = fitting(plan, instructions, &ends).map_or_else(String::new, |fit| format!(" ({fit} would fit)"));
     Some(error.help(format!("fewer rounds{fit}, or shorter strings, or less in each round")))
