@@ -237,12 +237,13 @@ fn only(args: &Args, started: Option<u32>) -> Result<Only, Failure> {
     let inner = match (args.pid, process::pid_level()) {
         (_, 0) => None,
         _ if args.follow => {
-            let message = "--follow needs the processes' numbers of the first namespace, and scope runs in one inside it";
-            return Err(mistake(format!("{message}\nhelp: run it outside of the container, or watch one process by -p PID")));
+            let message =
+                "--follow needs the processes' numbers of the first namespace, and scope runs in one inside it";
+            return Err(mistake(format!(
+                "{message}\nhelp: run it outside of the container, or watch one process by -p PID"
+            )));
         }
-        (Some(pid), level) => {
-            Some(Inner { pid, level, namespace: process::pid_namespace("self").map_err(mistake)? })
-        }
+        (Some(pid), level) => Some(Inner { pid, level, namespace: process::pid_namespace("self").map_err(mistake)? }),
         (None, _) => None,
     };
     Ok(Only { comm: args.comm.clone(), uid: uid.transpose()?, cgroup, pid_namespace, inner, family })
