@@ -161,7 +161,7 @@ fn initramfs(kernel: Kernel, command: &[&str]) -> Result<PathBuf> {
     let init = format!(
         "#!/bin/sh\nexport PATH=/bin HOME=/ TERM=dumb RUST_BACKTRACE=1\n\
          busybox mount -t devtmpfs devtmpfs /dev\nbusybox mount -t proc proc /proc\nbusybox mount -t sysfs sysfs /sys\n\
-         busybox mount -t tmpfs tmpfs /tmp\nbusybox ip link set lo up 2>/dev/null\n\
+         busybox mount -t tmpfs tmpfs /tmp\nbusybox mount -t cgroup2 cgroup2 /sys/fs/cgroup\nbusybox ip link set lo up 2>/dev/null\n\
          echo xtask-begin\n{words}\necho \"xtask-status $?\"\nbusybox poweroff -f\n"
     );
     fs::write(tree.join("init"), init)?;

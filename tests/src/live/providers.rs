@@ -28,15 +28,17 @@ const fn trial(provider: &'static str, script: &'static str, load: &'static [&'s
 }
 
 const GETPPID: &[&str] = &["getppid", "100"];
+/// write(-1, 0, 0), which calls ksys_write(unsigned int fd, ...) and gives -EBADF.
+const WRITE: &[&str] = &["write", "100"];
 
 /// `OWN` is this program's path. `watchpoint` has a test of its own, as it has to know an address.
 const TRIALS: [Trial; 17] = [
     trial("tracepoint", "t:syscalls:sys_enter_getppid /pid == cpid/ { @ = count(); }", GETPPID, Count::Exactly(100)),
     trial("rawtracepoint", "rt:sys_enter /pid == cpid && arg1 == 110/ { @ = count(); }", GETPPID, Count::Exactly(100)),
-    trial("kprobe", "kprobe:__x64_sys_getppid /pid == cpid/ { @ = count(); }", GETPPID, Count::Exactly(100)),
-    trial("kretprobe", "kr:__x64_sys_getppid /pid == cpid/ { @ = count(); }", GETPPID, Count::Exactly(100)),
-    trial("fentry", "fentry:__x64_sys_getppid /pid == cpid/ { @ = count(); }", GETPPID, Count::Exactly(100)),
-    trial("fexit", "fr:__x64_sys_getppid /pid == cpid && retval > 0/ { @ = count(); }", GETPPID, Count::Exactly(100)),
+    trial("kprobe", "k:ksys_write /pid == cpid && (int32)arg0 == -1/ { @ = count(); }", WRITE, Count::Exactly(100)),
+    trial("kretprobe", "kr:ksys_write /pid == cpid && retval == -9/ { @ = count(); }", WRITE, Count::Exactly(100)),
+    trial("fentry", "f:ksys_write /pid == cpid && (int32)args.fd == -1/ { @ = count(); }", WRITE, Count::Exactly(100)),
+    trial("fexit", "fr:ksys_write /pid == cpid && retval == -9/ { @ = count(); }", WRITE, Count::Exactly(100)),
     trial("uprobe", "u:libc:rand /pid == cpid/ { @ = count(); }", &["rand", "100"], Count::Exactly(100)),
     trial("uretprobe", "ur:libc:rand /pid == cpid/ { @ = count(); }", &["rand", "100"], Count::Exactly(100)),
     trial("usdt", "U:OWN:scope:tick /pid == cpid/ { @ = count(); }", &["ticks", "100"], Count::Exactly(100)),
