@@ -167,6 +167,7 @@ impl Checker<'_> {
             let label = match types.get(id) {
                 CType::Incomplete { .. } => "nothing but its name is known".to_owned(),
                 CType::Struct { size, .. } => format!("it has {size} bytes; the limit is {LARGEST}"),
+                CType::Float { .. } => "there are no floating point numbers here".to_owned(),
                 _ => "it has no value".to_owned(),
             };
             // A large struct has members all the same, an array without a length elements.
@@ -179,7 +180,15 @@ impl Checker<'_> {
                     span,
                 });
             }
-            self.error(Diagnostic::error("E0335", span, title, label));
+            let error = Diagnostic::error("E0335", span, title, label);
+            self.error(match types.get(id) {
+                CType::Float { size } => {
+                    let bits = size.min(8) * 8;
+                    let read = format!("`*(uint{bits} *)((uint64)POINTER + offsetof(TYPE, MEMBER))`");
+                    error.help(format!("its bits are an integer's: declare it as `uint{bits}`, or read {read}"))
+                }
+                _ => error,
+            });
             return None;
         };
         let address = Box::new(address);

@@ -40,6 +40,20 @@ impl Layout {
         self.advance(start, width)
     }
 
+    /// Places a bit field of a packed struct: directly behind what is before it, across any border.
+    pub fn packed_bit_field(&mut self, size: u32, width: u32) -> u64 {
+        let mut start = self.start();
+        if width == 0 {
+            start = start.next_multiple_of(u64::from(size) * 8);
+        }
+        self.advance(start, width.into())
+    }
+
+    /// Has the whole begin at a multiple of so many bytes.
+    pub fn align(&mut self, align: u32) {
+        self.align = self.align.max(align);
+    }
+
     fn start(&self) -> u64 {
         if self.union { 0 } else { self.end }
     }

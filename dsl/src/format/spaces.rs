@@ -30,12 +30,15 @@ impl Pair<'_> {
     fn wanted(&self) -> bool {
         let (left, right) = (self.part(self.left), self.part(self.right));
         let (before, behind) = (self.left.owner, self.right.owner);
-        if self.left.kind == Kind::Whole || self.right.kind == Kind::Whole {
+        if behind == Rule::parameter_types {
+            return false;
+        }
+        if before != Rule::parameter_types && self.left.kind == Kind::Whole || self.right.kind == Kind::Whole {
             return right != ",";
         }
         match right {
             "," | ";" | ")" | "]" => return false,
-            "[" => return !matches!(behind, Rule::index | Rule::map | Rule::extent),
+            "[" => return !matches!(behind, Rule::index | Rule::map | Rule::extent | Rule::length),
             "(" if takes_arguments(behind) => return false,
             ":" if matches!(behind, Rule::emit_field | Rule::let_statement) => return false,
             "}" if left == "{" => return false,
@@ -51,7 +54,7 @@ impl Pair<'_> {
         let signs = self.left.kind == Kind::Sign;
         match before {
             // Operators in front of their operand, and stars in front of a name.
-            Rule::prefix | Rule::minus | Rule::stars | Rule::some_stars | Rule::range | Rule::member if signs => {
+            Rule::prefix | Rule::stars | Rule::some_stars | Rule::range | Rule::member if signs => {
                 return false;
             }
             _ => {}
@@ -97,6 +100,8 @@ fn takes_arguments(rule: Rule) -> bool {
             | Rule::offsetof
             | Rule::container_of
             | Rule::type_of
+            | Rule::attribute
+            | Rule::attribute_item
             | Rule::declaration
             | Rule::macro_definition
     )

@@ -11,7 +11,7 @@ pub enum Kind {
     LineComment,
     /// `/* ... */`.
     BlockComment,
-    /// What stays as it is: a function, a line of the preprocessor, an attach point.
+    /// What stays as it is: a function, a line of the preprocessor, an attach point, the parameters of a pointer.
     Whole,
     /// A name, a number or a string.
     Word,
@@ -75,12 +75,11 @@ pub fn cut(text: &str, script: &Pair<'_, Rule>) -> Vec<Token> {
 fn find_wholes(pair: &Pair<'_, Rule>, wholes: &mut Vec<(usize, usize)>) {
     for inner in pair.clone().into_inner() {
         match inner.as_rule() {
-            Rule::function | Rule::directive | Rule::shebang | Rule::attach_point => {
+            Rule::function | Rule::directive | Rule::shebang | Rule::attach_point | Rule::parameter_types => {
                 let start = inner.as_span().start();
                 wholes.push((start, start + inner.as_str().trim_end().len()));
             }
-            Rule::clause | Rule::attach_points => find_wholes(&inner, wholes),
-            _ => {}
+            _ => find_wholes(&inner, wholes),
         }
     }
 }

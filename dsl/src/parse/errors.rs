@@ -47,6 +47,10 @@ fn expectations(rules: &[Rule]) -> Vec<&'static str> {
             Rule::clause | Rule::attach_points | Rule::attach_point => "a probe",
             Rule::function => "a function",
             Rule::declaration | Rule::directive | Rule::import | Rule::config | Rule::structure => continue,
+            Rule::attributes | Rule::qualifier | Rule::forward | Rule::length | Rule::aggregate_keyword => continue,
+            Rule::attribute_keyword | Rule::function_pointer | Rule::inline_enumeration | Rule::enum_keyword => {
+                continue;
+            }
             Rule::enumeration | Rule::alias | Rule::macro_definition | Rule::shebang => continue,
             Rule::block => "a block",
             Rule::predicate => "a /predicate/",

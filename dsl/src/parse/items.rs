@@ -33,6 +33,7 @@ impl Builder<'_> {
                 }
                 Rule::config => script.settings.extend(self.settings(item)),
                 Rule::structure => script.types.push(TypeDeclaration::Struct(self.structure(item))),
+                Rule::forward => script.types.push(TypeDeclaration::Forward(self.forward(item))),
                 Rule::enumeration => script.types.push(TypeDeclaration::Enum(self.enumeration(item))),
                 Rule::alias => script.types.extend(self.alias(item).map(TypeDeclaration::Typedef)),
                 Rule::macro_definition => script.macros.push(self.macro_definition(item)),

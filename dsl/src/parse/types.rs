@@ -2,8 +2,10 @@
 
 use pest::iterators::Pair;
 
-use crate::ast::TypeRef;
-use crate::ctypes::declare::{EnumDecl, EnumeratorDecl, MemberDecl, Specifier, StructDecl, TypeName, TypedefDecl};
+use crate::ast::{Expr, ExprKind, TypeRef};
+use crate::ctypes::declare::{
+    Attributes, EnumDecl, EnumeratorDecl, ForwardDecl, MemberDecl, Specifier, StructDecl, TypeName, TypedefDecl,
+};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
@@ -13,10 +15,12 @@ impl Builder<'_> {
     pub(super) fn structure(&mut self, pair: Pair<'_, Rule>) -> StructDecl {
         let span = self.span(&pair);
         let (mut name, mut union, mut members) = (None, false, Vec::new());
+        let mut attributes = Attributes::default();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::aggregate_keyword => union = part.as_str().starts_with("union"),
                 Rule::identifier => name = Some(self.name(&part)),
+                Rule::attributes => self.attributes(part, &mut attributes),
                 _ => {
                     for line in part.into_inner() {
                         members.extend(self.members(line));
@@ -24,19 +28,51 @@ impl Builder<'_> {
                 }
             }
         }
-        StructDecl { name, union, members, span }
+        StructDecl { name, union, members, attributes, span }
+    }
+
+    /// `struct name;`
+    pub(super) fn forward(&self, pair: Pair<'_, Rule>) -> ForwardDecl {
+        let mut parts = pair.into_inner();
+        let union = parts.next().is_some_and(|keyword| keyword.as_str().starts_with("union"));
+        let name = self.name(&parts.next().expect("a forward declaration has a name"));
+        ForwardDecl { name, union }
+    }
+
+    /// `__attribute__((packed, aligned(8)))`
+    fn attributes(&mut self, pair: Pair<'_, Rule>, attributes: &mut Attributes) {
+        for item in pair.into_inner().flat_map(Pair::into_inner) {
+            let span = self.span(&item);
+            let mut parts = item.into_inner();
+            let name = parts.next().expect("an attribute has a name").as_str().trim_end().to_owned();
+            let argument = parts.next().map(|argument| self.expr(argument));
+            match (name.trim_matches('_'), argument) {
+                ("packed", None) => attributes.packed = true,
+                ("aligned", argument) => {
+                    // Without a number it is the most that any type of the machine needs.
+                    attributes.aligned = argument.or(Some(Expr { kind: ExprKind::Int(16), span }));
+                }
+                // They say nothing of where members lie.
+                ("preserve_access_index" | "unused" | "deprecated" | "may_alias" | "designated_init", _) => {}
+                _ => {
+                    let title = format!("the attribute `{name}` is not known");
+                    let error = Diagnostic::error("E0115", span, title, "expected `packed` or `aligned(n)`");
+                    self.errors.push(error.help("leave it out if it does not change where members lie"));
+                }
+            }
+        }
     }
 
     /// The members that one line declares.
     fn members(&mut self, line: Pair<'_, Rule>) -> Vec<MemberDecl> {
         let span = self.span(&line);
-        let mut parts = line.into_inner();
+        let mut parts = line.into_inner().filter(|part| part.as_rule() != Rule::qualifier);
         let first = parts.next().expect("a member has a type");
         let specifier = self.specifier(first);
         let mut members = parts.map(|part| self.member(&specifier, part)).collect::<Vec<_>>();
         if members.is_empty() {
             let ty = TypeName { specifier, constant: false, pointers: 0, arrays: Vec::new(), span };
-            members.push(MemberDecl { name: None, ty, bits: None, span });
+            members.push(MemberDecl { name: None, ty, bits: None, attributes: Attributes::default(), span });
         }
         members
     }
@@ -47,30 +83,63 @@ impl Builder<'_> {
             name: None,
             ty: TypeName { specifier: specifier.clone(), constant: false, pointers: 0, arrays: Vec::new(), span },
             bits: None,
+            attributes: Attributes::default(),
             span,
         };
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::stars => member.ty.pointers = stars(&part),
-                Rule::identifier => member.name = Some(self.name(&part)),
-                Rule::extent => member.ty.arrays.push(self.extent(part)),
-                _ => {
-                    let width = part.into_inner().next().expect("a width is a number");
-                    member.bits = Some(self.number(&width));
+                Rule::function_pointer => {
+                    // What it returns does not matter, and neither does what it takes.
+                    member.ty.specifier = Specifier::Function;
+                    self.declarator(part, &mut member);
                 }
+                _ => self.declared(part, &mut member),
             }
         }
         member
     }
 
-    fn extent(&mut self, pair: Pair<'_, Rule>) -> Option<u64> {
-        pair.into_inner().next().map(|number| self.number(&number))
+    fn declarator(&mut self, pair: Pair<'_, Rule>, member: &mut MemberDecl) {
+        for part in pair.into_inner() {
+            self.declared(part, member);
+        }
+    }
+
+    /// One part of a declarator: stars, a name, brackets, a width, attributes.
+    fn declared(&mut self, part: Pair<'_, Rule>, member: &mut MemberDecl) {
+        match part.as_rule() {
+            Rule::stars | Rule::some_stars => member.ty.pointers = stars(&part),
+            Rule::identifier => member.name = Some(self.name(&part)),
+            Rule::length => {
+                let length = part.into_inner().next().map(|length| self.expr(length));
+                member.ty.arrays.push(length);
+            }
+            Rule::width => {
+                let width = part.into_inner().next().expect("a width is a number");
+                member.bits = Some(self.expr(width));
+            }
+            Rule::attributes => self.attributes(part, &mut member.attributes),
+            _ => {}
+        }
+    }
+
+    /// The brackets of a type's name: a number, or the name of one.
+    fn extent(&mut self, pair: Pair<'_, Rule>) -> Option<Expr> {
+        let length = pair.into_inner().next()?;
+        let span = self.span(&length);
+        let kind = match length.as_rule() {
+            Rule::identifier => ExprKind::Ident(self.name(&length).text),
+            _ => ExprKind::Int(self.number(&length)),
+        };
+        Some(Expr { kind, span })
     }
 
     /// `struct name`, words, or a struct that is declared in place.
     fn specifier(&mut self, pair: Pair<'_, Rule>) -> Specifier {
-        if pair.as_rule() == Rule::inline_aggregate {
-            return Specifier::Body(Box::new(self.structure(pair)));
+        match pair.as_rule() {
+            Rule::inline_aggregate => return Specifier::Body(Box::new(self.structure(pair))),
+            Rule::inline_enumeration => return Specifier::Values(Box::new(self.enumeration(pair))),
+            _ => {}
         }
         let mut parts = pair.into_inner().peekable();
         if parts.peek().is_some_and(|part| part.as_rule() == Rule::tag) {
@@ -78,7 +147,7 @@ impl Builder<'_> {
             let name = parts.next().map(|part| part.as_str().to_owned()).unwrap_or_default();
             return tagged(&tag, name);
         }
-        let words = parts.map(|part| part.as_str().to_owned()).filter(|word| word != "const").collect::<Vec<_>>();
+        let words = parts.map(|part| part.as_str().to_owned()).filter(|word| !is_qualifier(word)).collect::<Vec<_>>();
         Specifier::Words(words.join(" "))
     }
 
@@ -88,7 +157,7 @@ impl Builder<'_> {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::identifier => name = Some(self.name(&part)),
-                Rule::enumerator => values.push(self.enumerator(part)),
+                Rule::enumerators => values = part.into_inner().map(|one| self.enumerator(one)).collect(),
                 _ => {}
             }
         }
@@ -98,15 +167,7 @@ impl Builder<'_> {
     fn enumerator(&mut self, pair: Pair<'_, Rule>) -> EnumeratorDecl {
         let mut parts = pair.into_inner();
         let name = self.name(&parts.next().expect("a value of an enum has a name"));
-        let mut sign = 1;
-        let mut value = None;
-        for part in parts {
-            match part.as_rule() {
-                Rule::minus => sign = -1,
-                _ => value = Some(i128::from(self.number(&part))),
-            }
-        }
-        EnumeratorDecl { name, value: value.map(|value| value * sign) }
+        EnumeratorDecl { name, value: parts.next().map(|value| self.expr(value)) }
     }
 
     /// `typedef type name;`
@@ -114,6 +175,12 @@ impl Builder<'_> {
         let span = self.span(&pair);
         let line = pair.into_inner().nth(1)?;
         let member = self.members(line).into_iter().next()?;
+        if member.attributes.packed || member.attributes.aligned.is_some() {
+            let title = "a name can't be given to a type with attributes";
+            let error = Diagnostic::error("E0115", member.span, title, "they would be those of the name");
+            self.errors
+                .push(error.help("put them behind the braces: `typedef struct { ... } __attribute__((packed)) name;`"));
+        }
         match member.name {
             Some(name) => Some(TypedefDecl { name, ty: member.ty, span }),
             None => {
@@ -169,6 +236,14 @@ fn tagged(tag: &str, name: String) -> Specifier {
         "union" => Specifier::Union(name),
         _ => Specifier::Enum(name),
     }
+}
+
+/// Words that say nothing of how a value lies; the latter are the kernel's own.
+fn is_qualifier(word: &str) -> bool {
+    matches!(
+        word,
+        "const" | "volatile" | "restrict" | "__restrict" | "__user" | "__rcu" | "__percpu" | "__iomem" | "__kernel"
+    )
 }
 
 fn stars(pair: &Pair<'_, Rule>) -> u32 {
