@@ -118,10 +118,9 @@ impl Builder<'_> {
             _ if conditional.contains(&false) => {}
             ("include", _) => {
                 let warning = Diagnostic::warning("W0002", span, "headers are not read", "this line does nothing");
-                self.errors.push(
-                    warning
-                        .help("types and enums come from the kernel's BTF; declare others with `struct NAME { ... }`"),
-                );
+                self.errors.push(warning.help(
+                    "the kernel's types, enums and constants are known; declare others with `struct NAME { ... }`",
+                ));
             }
             ("define", name) if !name.is_empty() && !name.contains('(') => self.define(pair, name, script),
             ("define", "") => {

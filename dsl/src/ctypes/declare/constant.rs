@@ -12,7 +12,12 @@ impl Declarer<'_> {
             ExprKind::Int(value) => i128::from(*value),
             ExprKind::Ident(name) => {
                 let near = self.values.iter().find(|(have, _)| have == name).map(|(_, value)| *value);
-                let known = near.or_else(|| self.types.enumerator(name).map(|(_, value)| value.into()));
+                let constant = || match self.types.declared_enumerator(name) {
+                    None => crate::constants::find(name).map(i128::from),
+                    Some(_) => None,
+                };
+                let known =
+                    near.or_else(constant).or_else(|| self.types.enumerator(name).map(|(_, value)| value.into()));
                 let Some(value) = known else {
                     // A builtin has one that only the run knows.
                     let help = Builtin::named(name).is_none().then(|| format!("`#define {name} 16` gives it a value"));
