@@ -67,7 +67,7 @@ impl Checker<'_> {
             && let crate::ctypes::declare::Specifier::Words(words) = &name.specifier
             && words == "string"
         {
-            return Some(Type::text(self.given.config.max_strlen));
+            return Some(self.given.config.text_type());
         }
         let id = self.c_type(ty)?;
         self.type_of(id, self.default_space())
@@ -198,12 +198,9 @@ impl Checker<'_> {
                 let address = Box::new(offset_by(*address, offset));
                 if count == 0 {
                     // It goes on to its NUL.
-                    let max = self.given.config.max_strlen;
-                    return Some(Expr {
-                        kind: ExprKind::Str { address, max, limit: Limit::Longest },
-                        ty: Type::text(max),
-                        span,
-                    });
+                    let max = self.given.config.text_limit();
+                    let kind = ExprKind::Str { address, max, limit: Limit::Longest };
+                    return Some(Expr { kind, ty: self.given.config.text_type(), span });
                 }
                 return Some(Expr::of_characters(address, count as usize, span));
             }
