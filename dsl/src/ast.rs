@@ -214,8 +214,8 @@ pub struct Expr {
 pub enum ExprKind {
     /// A number.
     Int(u64),
-    /// A text.
-    Str(String),
+    /// A text: bytes, since an escape can make any.
+    Str(Vec<u8>),
     /// A bare name: a builtin, an enumerator, a macro.
     Ident(String),
     /// `$name`, with the dollar.

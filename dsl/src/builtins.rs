@@ -100,7 +100,7 @@ impl Builtin {
     #[must_use]
     pub fn ty(self) -> Type {
         match self {
-            Builtin::Comm => Type::Text { size: 16 },
+            Builtin::Comm => Type::Text { size: 16, own: false },
             Builtin::Probe => Type::Named(Named::Probe),
             Builtin::Func => Type::Named(Named::Function),
             Builtin::Username => Type::Named(Named::User),

@@ -300,8 +300,8 @@ pub struct Expr {
 pub enum ExprKind {
     /// A number.
     Int(u64),
-    /// A text.
-    Text(String),
+    /// A text that is known.
+    Text(Vec<u8>),
     /// A builtin.
     Builtin(Builtin),
     /// A scratch variable.
@@ -408,6 +408,13 @@ pub enum Limit {
 }
 
 impl Expr {
+    /// A text that is known.
+    #[must_use]
+    pub fn text(text: Vec<u8>, span: Span) -> Expr {
+        let ty = Type::literal(&text);
+        Expr { kind: ExprKind::Text(text), ty, span }
+    }
+
     /// An array of characters that lies at an address: a text, with or without a NUL at its end.
     #[must_use]
     pub fn of_characters(address: Box<Expr>, count: usize, span: Span) -> Expr {
@@ -591,7 +598,7 @@ pub enum Action {
         /// The texts.
         texts: Vec<Slot>,
         /// What stands between.
-        separator: String,
+        separator: Vec<u8>,
     },
     /// Empties a map.
     Clear(usize),

@@ -186,7 +186,7 @@ impl Config {
     #[must_use]
     pub fn text_type(&self) -> Type {
         let apart = if self.marks_cut() { 8 } else { 0 };
-        Type::Text { size: Type::text(self.text_limit()).size() + apart }
+        Type::Text { size: Type::text(self.text_limit()).size() + apart, own: false }
     }
 
     /// Gives what is shown in front of the trailer of a text with an area of so many bytes, if it was cut.

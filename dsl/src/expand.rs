@@ -200,14 +200,25 @@ impl Expander<'_> {
             return refused;
         }
         self.calls += 1;
-        if self.frames.len() >= MAX_DEPTH
-            || self.calls > MAX_CALLS
-            || self.frames.iter().any(|frame| frame.name == *name)
-        {
+        if self.frames.iter().any(|frame| frame.name == *name) {
             let error =
                 Diagnostic::error("E0111", span, format!("the macro `{name}` calls itself"), "expanded without end");
             self.found.push(
                 error.also(definition.name.span, "defined here").help("loops are written `for ($i : 0..10) { ... }`"),
+            );
+            return refused;
+        }
+        let too_much = match (self.frames.len() >= MAX_DEPTH, self.calls > MAX_CALLS) {
+            (true, _) => Some(format!("macros call macros more than {MAX_DEPTH} deep")),
+            // Said once: what is counted from here on is beyond.
+            (_, true) if self.calls > MAX_CALLS + 1 => return refused,
+            (_, true) => Some(format!("the script's macros come to more than {MAX_CALLS} calls")),
+            _ => None,
+        };
+        if let Some(title) = too_much {
+            let error = Diagnostic::error("E0410", span, title, format!("the call of `{name}` is one too many"));
+            self.found.push(
+                error.help("each call stands for all that the macro holds; loops are `for ($i : 0..10) { ... }`"),
             );
             return refused;
         }

@@ -242,7 +242,7 @@ table! {
         "BEGIN { printf(\"%s\\n\", ntop(pton(\"127.0.0.1\"))); }"
     "quantile" Quantile Value 2..2 "quantile(@m, percent)" "the value below which so many percent of a histogram lie; in userspace clauses"
         "sys_exit { @ = hist(args.ret, 5); } END { printf(\"%d\\n\", quantile(@, 99)); }"
-    "quantiles" Quantiles Aggregation 1..1 "@m = quantiles(n)" "how n is spread: its 50th, 90th and 99th percentile and its maximum"
+    "quantiles" Quantiles Aggregation 1..1 "@m = quantiles(n)" "how n is spread: its 50th, 90th and 99th percentile and its maximum, each exact within one part in 32; what is below 0 counts as -1"
         "tracepoint:syscalls:sys_enter_read { @ = quantiles(args.count); }"
     "reg" Reg Value 1..1 "reg(\"ip\")" "a register of the CPU, where the probe is given them"
         "profile:hz:99 { @[reg(\"ip\")] = count(); }"

@@ -65,8 +65,8 @@ pub struct Options {
     pub may_harm: bool,
     /// Tell apart the places where memory can't be read.
     pub failures: bool,
-    /// Instructions that a clause may cost the kernel's verifier, by estimate.
-    pub walk: u64,
+    /// What a clause may cost the kernel's verifier.
+    pub budget: lower::Budget,
     /// Give the checked script in a form for people too.
     pub show_checked: bool,
 }
@@ -84,7 +84,7 @@ impl Default for Options {
             settings: Vec::new(),
             may_harm: false,
             failures: false,
-            walk: lower::INSTRUCTIONS,
+            budget: lower::BUDGETS[0],
             show_checked: false,
         }
     }
@@ -160,7 +160,7 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
             compat,
             cpus: facts.cpus(),
             failures: options.failures,
-            walk: options.walk,
+            budget: options.budget,
         };
         lower::lower(checked, &config, options, &mut found)
     });

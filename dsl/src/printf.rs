@@ -3,8 +3,8 @@
 /// A piece of a format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// Text as it stands.
-    Text(String),
+    /// Text as it stands: bytes of any encoding.
+    Text(Vec<u8>),
     /// A place for the next value.
     Value(Spec),
 }
@@ -55,16 +55,16 @@ const MAX_WIDTH: usize = 1024;
 ///
 /// # Errors
 /// The offset of a conversion that means nothing, and why.
-pub fn parse(format: &str) -> Result<Vec<Piece>, (usize, String)> {
+pub fn parse(format: &[u8]) -> Result<Vec<Piece>, (usize, String)> {
     let mut pieces = Vec::new();
-    let mut text = String::new();
+    let mut text = Vec::new();
     let mut rest = format;
-    while let Some(at) = rest.find('%') {
-        text.push_str(&rest[..at]);
+    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
+        text.extend_from_slice(&rest[..at]);
         let start = format.len() - rest.len() + at;
         rest = &rest[at + 1..];
-        if let Some(behind) = rest.strip_prefix('%') {
-            text.push('%');
+        if let Some(behind) = rest.strip_prefix(b"%") {
+            text.push(b'%');
             rest = behind;
             continue;
         }
@@ -75,59 +75,62 @@ pub fn parse(format: &str) -> Result<Vec<Piece>, (usize, String)> {
         pieces.push(Piece::Value(spec));
         rest = behind;
     }
-    text.push_str(rest);
+    text.extend_from_slice(rest);
     if !text.is_empty() {
         pieces.push(Piece::Text(text));
     }
     Ok(pieces)
 }
 
-fn spec(mut rest: &str) -> Result<(Spec, &str), String> {
+fn spec(mut rest: &[u8]) -> Result<(Spec, &[u8]), String> {
     let mut spec = Spec::default();
-    while let Some(flag) = rest.chars().next() {
+    while let Some(flag) = rest.first() {
         match flag {
-            '-' => spec.left = true,
-            '0' => spec.zero = true,
-            '+' => spec.plus = true,
-            ' ' => spec.space = true,
-            '#' => spec.alternate = true,
+            b'-' => spec.left = true,
+            b'0' => spec.zero = true,
+            b'+' => spec.plus = true,
+            b' ' => spec.space = true,
+            b'#' => spec.alternate = true,
             _ => break,
         }
         rest = &rest[1..];
     }
-    let number = |rest: &mut &str| -> Result<Option<usize>, String> {
-        let end = rest.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(rest.len());
+    let number = |rest: &mut &[u8]| -> Result<Option<usize>, String> {
+        let end = rest.iter().position(|digit| !digit.is_ascii_digit()).unwrap_or(rest.len());
         let (digits, behind) = rest.split_at(end);
         *rest = behind;
         if digits.is_empty() {
             return Ok(None);
         }
-        let width = digits.parse::<usize>().ok().filter(|width| *width <= MAX_WIDTH);
+        let width = str::from_utf8(digits)
+            .ok()
+            .and_then(|digits| digits.parse::<usize>().ok())
+            .filter(|width| *width <= MAX_WIDTH);
         width.map(Some).ok_or_else(|| format!("widths end at {MAX_WIDTH}"))
     };
     spec.width = number(&mut rest)?.unwrap_or(0);
-    if let Some(behind) = rest.strip_prefix('.') {
+    if let Some(behind) = rest.strip_prefix(b".") {
         rest = behind;
         spec.precision = Some(number(&mut rest)?.unwrap_or(0));
     }
-    let modifiers = rest.len() - rest.trim_start_matches(['l', 'h', 'z', 'j', 't', 'q']).len();
+    let modifiers = rest.iter().take_while(|byte| b"lhzjtq".contains(byte)).count();
     spec.bits = match &rest[..modifiers] {
-        "hh" => Some(8),
-        "h" => Some(16),
+        b"hh" => Some(8),
+        b"h" => Some(16),
         _ => None,
     };
     rest = &rest[modifiers..];
-    let conversion = rest.chars().next().ok_or_else(|| "the format ends inside a conversion".to_owned())?;
-    if let Some(behind) = rest.strip_prefix("gr") {
+    let conversion = *rest.first().ok_or_else(|| "the format ends inside a conversion".to_owned())?;
+    if let Some(behind) = rest.strip_prefix(b"gr") {
         spec.conversion = 'g';
         return Ok((spec, behind));
     }
-    spec.conversion = if conversion == 'i' { 'd' } else { conversion };
-    if !"duxXopcsr".contains(spec.conversion) {
+    if !b"diuxXopcsr".contains(&conversion) {
         return Err("not a conversion".to_owned());
     }
-    if conversion == 'r' {
-        let (bytes, len) = match rest.as_bytes().get(1) {
+    spec.conversion = if conversion == b'i' { 'd' } else { conversion.into() };
+    if conversion == b'r' {
+        let (bytes, len) = match rest.get(1) {
             Some(b'x') => (Bytes::Escaped, 2),
             Some(b'h') => (Bytes::Plain, 2),
             _ => (Bytes::Mixed, 1),
@@ -135,7 +138,7 @@ fn spec(mut rest: &str) -> Result<(Spec, &str), String> {
         spec.bytes = bytes;
         return Ok((spec, &rest[len..]));
     }
-    Ok((spec, &rest[conversion.len_utf8()..]))
+    Ok((spec, &rest[1..]))
 }
 
 #[cfg(test)]
@@ -144,22 +147,22 @@ mod tests {
 
     #[test]
     fn formats_fall_into_pieces() {
-        let pieces = parse("PID %-6d 100%% %016llx%s\n").unwrap();
+        let pieces = parse(b"PID %-6d 100%% %016llx%s\n").unwrap();
         let value = |spec| Piece::Value(spec);
         assert_eq!(
             pieces,
             [
-                Piece::Text("PID ".to_owned()),
+                Piece::Text("PID ".into()),
                 value(Spec { left: true, width: 6, conversion: 'd', ..Spec::default() }),
-                Piece::Text(" 100% ".to_owned()),
+                Piece::Text(" 100% ".into()),
                 value(Spec { zero: true, width: 16, conversion: 'x', ..Spec::default() }),
                 value(Spec { conversion: 's', ..Spec::default() }),
-                Piece::Text("\n".to_owned()),
+                Piece::Text("\n".into()),
             ]
         );
-        assert_eq!(parse("%.3s").unwrap(), [value(Spec { precision: Some(3), conversion: 's', ..Spec::default() })]);
+        assert_eq!(parse(b"%.3s").unwrap(), [value(Spec { precision: Some(3), conversion: 's', ..Spec::default() })]);
         for (bad, at) in [("%", 0), ("ab%q", 2), ("%99999d", 0), ("%5", 0)] {
-            assert_eq!(parse(bad).unwrap_err().0, at, "{bad}");
+            assert_eq!(parse(bad.as_bytes()).unwrap_err().0, at, "{bad}");
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Type {
     Text {
         /// Bytes of the area, a multiple of 8.
         size: usize,
+        /// Whether every such text is the script's own, which goes out as it is; others may hold what steers a terminal.
+        own: bool,
     },
     /// Bytes of any value: a word that counts them, then the bytes, padded with zeroes.
     Buffer {
@@ -210,7 +212,13 @@ impl Type {
     /// The area has room for one byte more: the kernel reads it to tell a text that just fits from one that is cut.
     #[must_use]
     pub fn text(max: usize) -> Type {
-        Type::Text { size: (max + 1).next_multiple_of(8) }
+        Type::Text { size: (max + 1).next_multiple_of(8), own: false }
+    }
+
+    /// The type of a text that the script holds.
+    #[must_use]
+    pub fn literal(text: &[u8]) -> Type {
+        Type::Text { size: (text.len() + 1).next_multiple_of(8), own: true }
     }
 
     /// The type of so many bytes at most.
@@ -229,7 +237,7 @@ impl Type {
     #[must_use]
     pub fn size(&self) -> usize {
         match self {
-            Type::Text { size } | Type::Buffer { size } => *size,
+            Type::Text { size, .. } | Type::Buffer { size } => *size,
             Type::Tuple(parts) => parts.iter().map(|part| part.ty.size()).sum(),
             Type::Memory(memory) => memory.bytes.next_multiple_of(8),
             Type::Stack(_) | Type::UserSymbol => 16,
@@ -324,7 +332,9 @@ impl Type {
     #[must_use]
     pub fn join(&self, other: &Type) -> Type {
         match (self, other) {
-            (Type::Text { size: left }, Type::Text { size: right }) => Type::Text { size: *left.max(right) },
+            (Type::Text { size: left, own: one }, Type::Text { size: right, own: other }) => {
+                Type::Text { size: *left.max(right), own: *one && *other }
+            }
             (Type::Buffer { size: left }, Type::Buffer { size: right }) => Type::Buffer { size: *left.max(right) },
             (Type::Int { bits: left_bits, signed: left }, Type::Int { bits: right_bits, signed: right }) => {
                 Type::Int { bits: *left_bits.max(right_bits), signed: *left || *right }

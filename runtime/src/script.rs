@@ -97,13 +97,16 @@ fn to_rhai(value: Value) -> Dynamic {
             let fields = fields.into_iter().map(|(name, value)| (name.into(), to_rhai(value)));
             fields.collect::<rhai::Map>().into()
         }
-        Value::Stack(frames) => frames.into_iter().map(Dynamic::from).collect::<rhai::Array>().into(),
+        Value::Stack(_, frames) => {
+            frames.into_iter().map(|frame| Dynamic::from(frame.text)).collect::<rhai::Array>().into()
+        }
         Value::Bytes(bytes) => {
             let mut shown = Vec::new();
             crate::output::printf::bytes(&mut shown, &scope_dsl::printf::Spec::default(), &bytes);
             String::from_utf8_lossy(&shown).into_owned().into()
         }
         Value::Float(value) => value.into(),
+        Value::Own(text) => String::from_utf8_lossy(&text).into_owned().into(),
         Value::Text(text) => {
             let mut shown = Vec::new();
             escape(&text, &mut shown);

@@ -121,10 +121,14 @@ impl Stage {
             Action::Join { texts, separator } => {
                 let texts = texts.iter().map(|slot| value::text(record, slot));
                 // The array ends with a null, which reads as nothing.
-                let texts = texts.take_while(|text| !text.is_empty() && *text != b"<fault>").collect::<Vec<_>>();
-                let joined = texts.join(separator.as_bytes());
-                let shown = if self.sink.takes_raw_texts() { joined } else { escaped(&joined) };
-                self.sink.text(Origin::Join, &shown)
+                let texts = texts.take_while(|text| !text.is_empty() && *text != b"<fault>");
+                let raw = self.sink.takes_raw_texts();
+                let mut joined = Vec::new();
+                for (index, text) in texts.enumerate() {
+                    joined.extend_from_slice(if index > 0 { separator } else { b"" });
+                    output::append(text, raw, &mut joined);
+                }
+                self.sink.text(Origin::Join, &joined)
             }
             Action::Clear(map) => self.tables.clear(*map),
             Action::Zero(map) => self.tables.zero(*map),
@@ -164,7 +168,7 @@ impl Stage {
         let mut arguments = arguments.iter();
         for piece in pieces {
             match piece {
-                Piece::Text(text) => line.extend_from_slice(text.as_bytes()),
+                Piece::Text(text) => line.extend_from_slice(text),
                 Piece::Value(spec) => match arguments.next() {
                     Some(Argument::Slot(slot)) => self.formatted(&mut line, spec, slot, record, raw),
                     Some(call) => {
@@ -228,8 +232,8 @@ impl Stage {
             Type::Int { .. } | Type::Pointer { .. } => {
                 output::printf::number(line, spec, value::word_at(record, slot.offset))
             }
-            Type::Text { size } if spec.conversion == 's' => {
-                output::printf::text(line, spec, &self.names.marked(value::text(record, slot), *size), raw)
+            Type::Text { size, own } if spec.conversion == 's' => {
+                output::printf::text(line, spec, &self.names.marked(value::text(record, slot), *size), raw || *own)
             }
             Type::Named(_) | Type::Time(_) | Type::Enum(_) | Type::Bool | Type::Mac if spec.conversion != 's' => {
                 output::printf::number(line, spec, value::word_at(record, slot.offset));
@@ -390,12 +394,6 @@ impl World for Stage {
     fn lost(&mut self, loss: u32) {
         self.tables.lose(loss);
     }
-}
-
-fn escaped(text: &[u8]) -> Vec<u8> {
-    let mut shown = Vec::new();
-    output::escape(text, &mut shown);
-    shown
 }
 
 fn kind(map: &Map) -> Kind {

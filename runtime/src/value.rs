@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::ops::Range;
 
 use scope_common::record::string_place;
 use scope_dsl::checked::Slot;
@@ -29,6 +30,8 @@ pub enum Value {
     Bool(bool),
     /// A text: bytes as they were, of no certain encoding.
     Text(Vec<u8>),
+    /// A text that the script itself wrote, whatever bytes it holds.
+    Own(Vec<u8>),
     /// Bytes of any meaning.
     Bytes(Vec<u8>),
     /// An address.
@@ -43,8 +46,38 @@ pub enum Value {
     List(Vec<Value>),
     /// A struct of C.
     Struct(Vec<(String, Value)>),
-    /// A stack: its frames as they are written, from the innermost on.
-    Stack(Vec<String>),
+    /// A stack: what it is of, and its frames from the innermost on.
+    Stack(Stack, Vec<Frame>),
+}
+
+/// A frame of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// As it is written in the stack's mode.
+    pub text: String,
+    /// The part of that which names the function, or where only that is known the file; none if nothing is known.
+    name: Option<Range<usize>>,
+}
+
+impl Frame {
+    /// A frame that has a name, with what is written around it.
+    #[must_use]
+    pub fn named(before: &str, name: &str, behind: &str) -> Frame {
+        let range = before.len()..before.len() + name.len();
+        Frame { text: [before, name, behind].concat(), name: Some(range) }
+    }
+
+    /// A frame of which no more is known than what is written.
+    #[must_use]
+    pub fn unknown(text: String) -> Frame {
+        Frame { text, name: None }
+    }
+
+    /// The name of the function, or of the file.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.clone().and_then(|range| self.text.get(range))
+    }
 }
 
 /// A stack that the kernel kept: the addresses of its frames.
@@ -130,7 +163,7 @@ impl Names {
             Type::Pointer { .. } => Value::Pointer(word),
             Type::Enum(named) => enumerated(word as i64, named),
             Type::Named(named) => Value::Text(self.name(word, *named).into_bytes()),
-            Type::Time(format) => Value::Text(self.time(word, format).into_bytes()),
+            Type::Time(format) => Value::Own(self.time(word, format).into_bytes()),
             Type::Mac => {
                 let [bytes @ .., _, _] = word.to_ne_bytes();
                 Value::Text(inet::mac(bytes).into_bytes())
@@ -143,12 +176,7 @@ impl Names {
         match named {
             Named::Syscall => syscall(word),
             Named::Probe => self.probes.get(word as usize).map(|probe| probe.shown.clone()).unwrap_or_default(),
-            Named::Function => {
-                let probe = self.probes.get(word as usize).map_or("", |probe| &probe.full);
-                // Behind the provider and the binary, where a name of C++ holds colons of its own; or the module.
-                let name = if probe.starts_with('u') { probe.splitn(3, ':').nth(2) } else { probe.rsplit(':').next() };
-                name.unwrap_or_default().to_owned()
-            }
+            Named::Function => self.probes.get(word as usize).map_or("", ProbeName::function_name).to_owned(),
             Named::Signal => signals::signal_name(word),
             Named::Errno => errno::strerror(word as i64),
             Named::User => self.found.borrow_mut().users.name(word as u32),
@@ -164,7 +192,7 @@ impl Names {
     #[must_use]
     pub fn decode(&self, bytes: &[u8], ty: &Type) -> Value {
         match ty {
-            Type::Text { size } => Value::Text(self.marked(until_nul(bytes), *size).into_owned()),
+            Type::Text { size, own } => text_value(&self.marked(until_nul(bytes), *size), *own),
             Type::Buffer { .. } => {
                 let len = word_at(bytes, 0) as usize;
                 Value::Bytes(bytes.get(8..8usize.saturating_add(len)).unwrap_or_default().to_vec())
@@ -185,7 +213,7 @@ impl Names {
                 }
             }
             Type::Memory(memory) => laid_out(bytes, &memory.layout),
-            Type::Stack(stack) => Value::Stack(self.stack(word_at(bytes, 0), word_at(bytes, 8), stack)),
+            Type::Stack(stack) => Value::Stack(*stack, self.stack(word_at(bytes, 0), word_at(bytes, 8), stack)),
             Type::UserSymbol => {
                 let address = word_at(bytes, 0);
                 let place = self.found.borrow_mut().symbols.user.place(word_at(bytes, 8) as u32, address);
@@ -205,20 +233,20 @@ impl Names {
     }
 
     /// The frames of a stack, written in its mode.
-    fn stack(&self, id: u64, place: u64, stack: &Stack) -> Vec<String> {
+    fn stack(&self, id: u64, place: u64, stack: &Stack) -> Vec<Frame> {
         let process = place as u32;
         if place >> 32 == 0 {
             return Vec::new();
         }
-        let Some(frames) = (self.stacks)(id) else { return vec!["<lost>".to_owned()] };
+        let Some(frames) = (self.stacks)(id) else { return vec![Frame::named("", "<lost>", "")] };
         let mut found = self.found.borrow_mut();
         let mut lines = Vec::new();
         for address in frames {
             if stack.user && stack.mode == StackMode::BuildId {
-                lines.push(match found.symbols.user.build_id(process, address) {
+                lines.push(Frame::unknown(match found.symbols.user.build_id(process, address) {
                     Some((id, offset)) => format!("{id} {offset:#x}"),
                     None => format!("{address:x}"),
-                });
+                }));
                 continue;
             }
             let symbol = match stack.user {
@@ -240,7 +268,7 @@ impl Names {
     #[must_use]
     pub fn slot(&self, record: &[u8], slot: &Slot) -> Value {
         match &slot.ty {
-            Type::Text { size } => Value::Text(self.marked(text(record, slot), *size).into_owned()),
+            Type::Text { size, own } => text_value(&self.marked(text(record, slot), *size), *own),
             ty => self.decode(record.get(slot.offset..).unwrap_or_default(), ty),
         }
     }
@@ -258,23 +286,29 @@ impl Names {
     }
 }
 
-fn frame(address: u64, symbol: Option<Symbol>, stack: &Stack) -> String {
+fn text_value(text: &[u8], own: bool) -> Value {
+    if own { Value::Own(text.to_vec()) } else { Value::Text(text.to_vec()) }
+}
+
+fn frame(address: u64, symbol: Option<Symbol>, stack: &Stack) -> Frame {
     match (stack.mode, symbol) {
-        (StackMode::Raw | StackMode::BuildId, _) => format!("{address:x}"),
+        (StackMode::Raw | StackMode::BuildId, _) => Frame::unknown(format!("{address:x}")),
         (StackMode::Bpftrace, Some(Symbol { name, offset, module })) if name.is_empty() => {
-            format!("{}+{offset:#x}", base_name(&module.unwrap_or_default()))
+            Frame::named("", base_name(&module.unwrap_or_default()), &format!("+{offset:#x}"))
         }
-        (StackMode::Bpftrace, Some(symbol)) => format!("{}+{}", symbol.name, symbol.offset),
-        (StackMode::Bpftrace, None) => format!("{address:#x}"),
-        (StackMode::Perf, Some(Symbol { name, offset, module })) => {
-            let name = if name.is_empty() { format!("{address:#x}") } else { format!("{name}+{offset}") };
-            match module {
-                Some(module) => format!("{address:x} {name} ({module})"),
-                None => format!("{address:x} {name}"),
-            }
+        (StackMode::Bpftrace, Some(symbol)) => Frame::named("", &symbol.name, &format!("+{}", symbol.offset)),
+        (StackMode::Bpftrace, None) => Frame::unknown(format!("{address:#x}")),
+        (StackMode::Perf, Some(Symbol { name, module: Some(module), .. })) if name.is_empty() => {
+            let file = base_name(&module);
+            let directory = &module[..module.len() - file.len()];
+            Frame::named(&format!("{address:x} {address:#x} ({directory}"), file, ")")
         }
-        (StackMode::Perf, None) if stack.user => format!("{address:x} {address:#x} ([unknown])"),
-        (StackMode::Perf, None) => format!("{address:x} {address:#x}"),
+        (StackMode::Perf, Some(Symbol { name, offset, module })) if !name.is_empty() => {
+            let module = module.map(|module| format!(" ({module})")).unwrap_or_default();
+            Frame::named(&format!("{address:x} "), &name, &format!("+{offset}{module}"))
+        }
+        (StackMode::Perf, None) if stack.user => Frame::unknown(format!("{address:x} {address:#x} ([unknown])")),
+        (StackMode::Perf, _) => Frame::unknown(format!("{address:x} {address:#x}")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The project's own tasks: `cargo xtask TASK`.
 
 mod bench;
+mod coverage;
 mod ebpf;
 mod fuzz;
 mod packages;
@@ -44,7 +45,7 @@ enum Task {
     },
     /// Runs one command on another kernel
     Vm {
-        /// 6.1 or 6.12
+        /// 6.1, 6.12, 6.1-generic or 6.12-generic
         #[arg(long)]
         kernel: String,
         /// The command; `scope` is there

@@ -21,9 +21,11 @@ pub struct Kernel {
 }
 
 /// The kernels. The archive's names change with every security update, so the newest that fits is taken.
-pub const KERNELS: [Kernel; 2] = [
+pub const KERNELS: [Kernel; 4] = [
     Kernel { version: "6.1", prefix: "linux-image-6.1.", suffix: "-cloud-amd64" },
     Kernel { version: "6.12", prefix: "linux-image-6.12.", suffix: "-cloud-amd64" },
+    Kernel { version: "6.1-generic", prefix: "linux-image-6.1.", suffix: "-amd64" },
+    Kernel { version: "6.12-generic", prefix: "linux-image-6.12.", suffix: "-amd64" },
 ];
 
 /// Runs one command on a kernel, for `cargo xtask vm`.
@@ -33,12 +35,12 @@ pub fn run_one(version: &str, command: &[String]) -> Result<()> {
         format!("no kernel {version}; there are {}", KERNELS.map(|kernel| kernel.version).join(", "))
     })?;
     test::build()?;
-    let status = run(kernel, &command.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let status = run(kernel, &command.iter().map(String::as_str).collect::<Vec<_>>(), &mut |line| println!("{line}"))?;
     std::process::exit(status);
 }
 
-/// Boots a kernel, runs a command there as root and gives its exit status.
-pub fn run(kernel: Kernel, command: &[&str]) -> Result<i32> {
+/// Boots a kernel, runs a command there as root and gives its exit status; what it prints is shown line by line.
+pub fn run(kernel: Kernel, command: &[&str], show: &mut dyn FnMut(&str)) -> Result<i32> {
     packages::need("/usr/bin/qemu-system-x86_64", &["qemu-system-x86"])?;
     packages::need("/bin/busybox", &["busybox-static"])?;
     packages::need("/usr/bin/cpio", &["cpio"])?;
@@ -63,11 +65,11 @@ pub fn run(kernel: Kernel, command: &[&str]) -> Result<i32> {
     qemu.args(["-append", "console=ttyS0 quiet panic=-1"]).stdin(Stdio::null()).stdout(Stdio::piped());
     // A guest that stands still was seen once in a hundred boots: its clock had stopped, and both CPUs span. It is said and
     // tried once more; a command that hangs hangs again.
-    match boot(&mut qemu)? {
+    match boot(&mut qemu, show)? {
         Some(status) => Ok(status),
         None => {
             println!("xtask: the guest said nothing for {SILENCE:?}; once more");
-            boot(&mut qemu)?.context("the guest said nothing again")
+            boot(&mut qemu, show)?.context("the guest said nothing again")
         }
     }
 }
@@ -76,7 +78,7 @@ pub fn run(kernel: Kernel, command: &[&str]) -> Result<i32> {
 const SILENCE: Duration = Duration::from_secs(300);
 
 /// Boots a guest and gives the status of its command; `None` if it stands still.
-fn boot(qemu: &mut Command) -> Result<Option<i32>> {
+fn boot(qemu: &mut Command, show: &mut dyn FnMut(&str)) -> Result<Option<i32>> {
     let mut guest = qemu.spawn().context("starting QEMU")?;
     let console = std::io::BufReader::new(guest.stdout.take().expect("the console is piped"));
     let (sender, lines) = std::sync::mpsc::channel();
@@ -94,7 +96,7 @@ fn boot(qemu: &mut Command) -> Result<Option<i32>> {
         match lines.recv_timeout(SILENCE) {
             Ok(line) => match line.trim_end().strip_prefix("xtask-status ") {
                 Some(code) => status = code.parse().ok(),
-                None if begun && status.is_none() => println!("{}", line.trim_end_matches('\r')),
+                None if begun && status.is_none() => show(line.trim_end_matches('\r')),
                 None => begun |= line.trim_end().ends_with("xtask-begin"),
             },
             Err(RecvTimeoutError::Disconnected) => break,

@@ -71,8 +71,7 @@ impl Checker<'_> {
     fn write_user(&mut self, arguments: &[ast::Expr]) -> Option<Statement> {
         let [pointer, value] = arguments else { return None };
         if self.in_userspace() {
-            let title = "there is no process to write to";
-            self.error(Diagnostic::error("E0317", pointer.span, title, "BEGIN, END and interval run in scope itself"));
+            self.not_in_userspace("there is no process to write to", pointer.span);
             return None;
         }
         let address = self.expr(pointer)?;
@@ -99,13 +98,13 @@ impl Checker<'_> {
 
     fn signal(&mut self, argument: &ast::Expr, thread: bool) -> Option<Statement> {
         if self.in_userspace() {
-            let title = "there is no process to signal";
-            self.error(Diagnostic::error("E0317", argument.span, title, "BEGIN, END and interval run in scope itself"));
+            self.not_in_userspace("there is no process to signal", argument.span);
             return None;
         }
         let value = self.expr(argument)?;
         if let ExprKind::Text(name) = &value.kind {
-            let number = self.given.facts.signal(name);
+            let name = String::from_utf8_lossy(name);
+            let number = self.given.facts.signal(&name);
             if number.is_none() {
                 let error = Diagnostic::error("E0339", argument.span, format!("there is no signal `{name}`"), "");
                 self.error(error.help("signals are written \"SIGTERM\" or \"TERM\""));
@@ -113,7 +112,19 @@ impl Checker<'_> {
             let number = int(number?, Type::UNSIGNED, argument.span);
             return Some(Statement::Signal { number, thread });
         }
-        Some(Statement::Signal { number: self.as_number(value)?, thread })
+        let number = self.as_number(value)?;
+        if let ExprKind::Int(known) = number.kind
+            && known > 64
+        {
+            self.error(Diagnostic::error(
+                "E0316",
+                number.span,
+                "there is no such signal",
+                "expected 1 to 64, or a name",
+            ));
+            return None;
+        }
+        Some(Statement::Signal { number, thread })
     }
 
     fn emptied(&mut self, arguments: &[ast::Expr], clear: bool) -> Option<Statement> {
@@ -142,8 +153,8 @@ impl Checker<'_> {
     fn assert(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Statement> {
         let condition = self.condition(&arguments[0])?;
         let message = match arguments.get(1) {
-            Some(message) => self.literal_text(message)?,
-            None => "the assertion does not hold".to_owned(),
+            Some(message) => self.literal_bytes(message)?,
+            None => "the assertion does not hold".into(),
         };
         let pieces = vec![crate::printf::Piece::Text(message)];
         let action = Action::Printf { pieces, arguments: Vec::new(), purpose: Purpose::Assert, span };
@@ -222,8 +233,8 @@ impl Checker<'_> {
     /// `join(argv, " ")`: an array of pointers to texts, up to the null.
     fn join(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Statement> {
         let separator = match arguments.get(1) {
-            Some(separator) => self.literal_text(separator)?,
-            None => " ".to_owned(),
+            Some(separator) => self.literal_bytes(separator)?,
+            None => " ".into(),
         };
         let argv = self.expr(&arguments[0])?;
         let argv = self.address(argv)?;

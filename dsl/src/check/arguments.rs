@@ -89,13 +89,14 @@ impl Checker<'_> {
     /// `printf` and all that prints by a format.
     pub(super) fn printf(&mut self, arguments: &[ast::Expr], purpose: Purpose, span: Span) -> Option<Statement> {
         let (format, values) = arguments.split_first().expect("the arity is checked");
-        let text = self.literal_text(format)?;
+        let text = self.literal_bytes(format)?;
         let mut record = Record::default();
         let checked = values.iter().map(|value| self.argument(value, &mut record)).collect::<Vec<_>>();
         let pieces = match printf::parse(&text) {
             Ok(pieces) => pieces,
             Err((at, problem)) => {
-                let shown = text[at..].split_inclusive(char::is_alphabetic).next().unwrap_or_default();
+                let shown = String::from_utf8_lossy(&text[at..]);
+                let shown = shown.split_inclusive(char::is_alphabetic).next().unwrap_or_default();
                 let title = format!("`{}` in the format means nothing", shown.escape_debug());
                 let help = format!("conversions are {}, and %% for a percent sign", printf::CONVERSIONS);
                 self.error(Diagnostic::error("E0312", format.span, title, problem).help(help));

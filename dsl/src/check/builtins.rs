@@ -48,8 +48,11 @@ impl Checker<'_> {
         let error = error.suggest(name, names.clone().chain(constants::names()));
         let call = Row::named(name).map(|row| format!("`{}` is a function: `{}`", row.name, row.signature));
         let known = names.collect::<Vec<_>>().join(", ");
+        let constant = name.len() > 1 && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
         self.error(match call {
             Some(call) => error.help(call),
+            None if constant => error
+                .help(format!("this constant of a C header is not known: `#define {name} VALUE` in front makes it so")),
             None => error.help(format!("builtins are {known}; maps start with `@`, scratch variables with `$`")),
         });
         None
@@ -78,12 +81,14 @@ impl Checker<'_> {
             (Builtin::Probe | Builtin::Func, site) if site.asks_for_probe() => {}
             (Builtin::Retval, _) => return self.returned(span),
             (Builtin::Usermode, _) => return self.usermode(span),
-            (Builtin::Probe | Builtin::Func, site) => return Some(int(site.probe() as u64, builtin.ty(), span)),
+            (Builtin::Probe, site) => return Some(int(site.probe() as u64, builtin.ty(), span)),
+            (Builtin::Func, site) => {
+                let function = self.given.probes.names[site.probe()].function;
+                return Some(int(function as u64, builtin.ty(), span));
+            }
             (Builtin::ProbeType, site) => {
                 let probe = &self.given.probes.names[site.probe()].full;
-                let text = probe.split(':').next().unwrap_or_default().to_owned();
-                let ty = Type::Text { size: (text.len() + 1).next_multiple_of(8) };
-                return Some(Expr { kind: ExprKind::Text(text), ty, span });
+                return Some(Expr::text(probe.split(':').next().unwrap_or_default().into(), span));
             }
             (Builtin::Cpid, _) if !self.given.context.has_command => {
                 let error = Diagnostic::error("E0365", span, "`cpid` needs a command", "no command was started");

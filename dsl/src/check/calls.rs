@@ -328,8 +328,8 @@ impl Checker<'_> {
             }
         }
         if self.in_userspace() {
-            let title = "there is no stack here";
-            self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
+            let name = if user { "ustack" } else { "kstack" };
+            self.not_in_userspace(&format!("there is no stack for `{name}` here"), span);
             return None;
         }
         let own = if user { 0 } else { self.own_function() };

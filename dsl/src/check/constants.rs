@@ -50,7 +50,10 @@ impl Checker<'_> {
     }
 
     /// Checks that an argument is a string literal, or one of the script's own parameters.
-    pub(super) fn literal_text(&mut self, expr: &ast::Expr) -> Option<String> {
+    pub(super) fn literal_bytes(&mut self, expr: &ast::Expr) -> Option<Vec<u8>> {
+        if let Ast::Str(bytes) = &expr.kind {
+            return Some(bytes.clone());
+        }
         match self.expr(expr)?.kind {
             ExprKind::Text(text) => Some(text),
             _ => {
@@ -58,6 +61,15 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// The same where bytes that are no text make no sense, as in a name.
+    pub(super) fn literal_text(&mut self, expr: &ast::Expr) -> Option<String> {
+        let text = String::from_utf8(self.literal_bytes(expr)?);
+        if text.is_err() {
+            self.error(Diagnostic::error("E0360", expr.span, "this string is not UTF-8", "expected a text"));
+        }
+        text.ok()
     }
 
     /// The text of `$1`, `$2`, ...: empty past the last, as in bpftrace.
@@ -101,7 +113,7 @@ impl Checker<'_> {
         let written = match &default.kind {
             ExprKind::Int(value) if default.ty == Type::Bool => (if *value != 0 { "true" } else { "false" }).to_owned(),
             ExprKind::Int(value) => (*value as i64).to_string(),
-            ExprKind::Text(text) => text.clone(),
+            ExprKind::Text(text) => String::from_utf8_lossy(text).into_owned(),
             _ => {
                 self.error(Diagnostic::error(
                     "E0361",
@@ -136,7 +148,7 @@ impl Checker<'_> {
                     None
                 }
             },
-            _ => self.expr(&ast::Expr { kind: Ast::Str(given.clone()), span }),
+            _ => Some(Expr::text(given.clone().into(), span)),
         }
     }
 

@@ -13,10 +13,8 @@ impl Checker<'_> {
         let span = expr.span;
         match &expr.kind {
             Ast::Int(value) => Some(int(*value, Type::Int { bits: 64, signed: *value <= i64::MAX as u64 }, span)),
-            Ast::Str(text) => {
-                let ty = Type::Text { size: (text.len() + 1).next_multiple_of(8) };
-                Some(Expr { kind: ExprKind::Text(text.clone()), ty, span })
-            }
+            // As in memory, a text ends at its first NUL.
+            Ast::Str(text) => Some(Expr::text(text.iter().copied().take_while(|byte| *byte != 0).collect(), span)),
             Ast::Ident(name) => self.name(name, span),
             Ast::Var(name) => self.variable(name, span),
             Ast::Parameter(number) => self.parameter(*number, span),

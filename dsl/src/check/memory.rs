@@ -53,7 +53,7 @@ impl Checker<'_> {
             Type::Bool => Some(types.boolean()),
             Type::Pointer { to, .. } => Some(types.pointer_to(to.unwrap_or_else(|| types.void()))),
             Type::Memory(memory) => Some(memory.id),
-            Type::Text { size } => Some(types.array_of(types.char(), *size as u32)),
+            Type::Text { size, .. } => Some(types.array_of(types.char(), *size as u32)),
             _ => None,
         }
     }
@@ -157,8 +157,7 @@ impl Checker<'_> {
     /// What lies at an address, by its C type.
     pub(super) fn read(&mut self, address: Expr, offset: u32, id: TypeId, space: Space, span: Span) -> Option<Expr> {
         if self.reads_in_vain(space) {
-            let title = "there is no process to read from";
-            self.error(Diagnostic::error("E0317", span, title, "BEGIN, END and interval run in scope itself"));
+            self.not_in_userspace("there is no process to read from", span);
             return None;
         }
         let types = self.given.types;
@@ -255,7 +254,12 @@ impl Checker<'_> {
                     let title = format!("there is no field `{}`", member.text);
                     let error =
                         Diagnostic::error("E0326", member.span, title, "").suggest(&member.text, names.iter().copied());
-                    self.error(error.also(object.span, format!("this is {}", object.ty.describe())));
+                    let error = error.also(object.span, format!("this is {}", object.ty.describe()));
+                    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                    self.error(match names.is_empty() {
+                        true => error.help("the parts of a tuple have numbers: `.0` is the first"),
+                        false => error.help(format!("its fields are {list}")),
+                    });
                     return None;
                 };
                 Some(Self::tuple_part(object, &parts, index, span))
@@ -391,7 +395,7 @@ impl Checker<'_> {
                     }
                 }
             }
-            Type::Text { size } => {
+            Type::Text { size, .. } => {
                 let ty = Type::Int { bits: 8, signed: true };
                 match object.kind {
                     // In memory, any byte of it can be named.

@@ -34,6 +34,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::facts::KernelFacts;
 use crate::lints;
 use crate::probes::{Probes, Site};
+use crate::source::Span;
 use crate::types::{Enum, Space, Type};
 pub(crate) use arguments::counted;
 pub use arguments::is_apart;
@@ -204,7 +205,12 @@ impl Checker<'_> {
         let given = self.given;
         for (source, (clause, sites)) in given.script.clauses.iter().zip(&given.probes.clauses).enumerate() {
             for site in sites {
-                clauses.push(self.clause(source, clause, site));
+                let checked = self.clause(source, clause, site);
+                // What an option or the kind of a value leaves out costs nothing; what says so itself is only warned of.
+                let never = matches!(&checked.predicate, Some(crate::checked::Expr { kind: ExprKind::Int(0), .. }));
+                if !never || clause.predicate.as_ref().is_some_and(lints::only_literals) {
+                    clauses.push(checked);
+                }
             }
         }
         clauses
@@ -261,6 +267,14 @@ impl Checker<'_> {
     /// Whether something would be read of a process where there is none: there is the kernel to read from.
     fn reads_in_vain(&self, space: Space) -> bool {
         self.in_userspace() && space == Space::User && !self.clause.types_only
+    }
+
+    /// Says that something has no meaning in a clause of userspace, and where it has.
+    fn not_in_userspace(&mut self, title: &str, span: Span) {
+        let error = Diagnostic::error("E0317", span, title, "BEGIN, END, interval and signals run in scope itself");
+        self.error(error.help(
+            "it works in a clause that a process runs: at a system call, at a function, or `profile:hz:1 /pid == N/`",
+        ));
     }
 
     fn error(&mut self, error: Diagnostic) {

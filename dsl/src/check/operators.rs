@@ -6,8 +6,9 @@ use crate::ast::{self, Binary, Unary};
 use crate::builtins::Builtin;
 use crate::checked::{Expr, ExprKind, Statement};
 use crate::diagnostic::Diagnostic;
+use crate::lints;
 use crate::source::Span;
-use crate::types::Type;
+use crate::types::{Named, Type};
 
 use super::Checker;
 
@@ -94,7 +95,14 @@ impl Checker<'_> {
         otherwise: &ast::Expr,
         span: Span,
     ) -> Option<Expr> {
+        let literal = lints::only_literals(condition);
         let condition = self.condition(condition);
+        // As with `if`, what the kind of a value or an option leaves out need not have a meaning.
+        if let Some(Expr { kind: ExprKind::Int(known), .. }) = condition
+            && !literal
+        {
+            return self.expr(if known != 0 { then } else { otherwise });
+        }
         let (then, otherwise) = (self.expr(then), self.expr(otherwise));
         let (condition, then, otherwise) = (condition?, then?, otherwise?);
         if !then.ty.agrees(&otherwise.ty) {
@@ -125,9 +133,16 @@ impl Checker<'_> {
         if !left.ty.is_word() && left.ty.agrees(&right.ty) {
             return self.compare_areas(operator, left, right, span);
         }
+        let (left, right) = match (self.named(&left, &right), self.named(&right, &left)) {
+            (Some(right), _) => (left, right),
+            (_, Some(left)) => (left, right),
+            _ => (left, right),
+        };
         if !left.ty.is_number() || !right.ty.is_number() {
             // Numbers that are shown by a name are compared as what they are.
             let alike = left.ty == right.ty || left.ty.is_number() || right.ty.is_number();
+            // What is shown of a time is not what would be compared.
+            let alike = alike && !matches!((&left.ty, &right.ty), (Type::Time(_), _) | (_, Type::Time(_)));
             if operator.compares() && left.ty.is_word() && right.ty.is_word() && alike {
                 return Some(alu(operation(operator, false), left, right, Type::SIGNED, span));
             }
@@ -153,6 +168,22 @@ impl Checker<'_> {
         Some(alu(operation(operator, by_sign), left, right, ty, span))
     }
 
+    /// A literal text as the number of the probe or function that it is the name of, if the other value is one; as none that
+    /// there is, if it is not the name of any.
+    fn named(&self, other: &Expr, text: &Expr) -> Option<Expr> {
+        let ExprKind::Text(text_bytes) = &text.kind else { return None };
+        let wanted = |name: &str| name.as_bytes() == text_bytes.as_slice();
+        let names = &self.given.probes.names;
+        let number = match other.ty {
+            Type::Named(Named::Probe) => names.iter().position(|name| wanted(&name.shown)),
+            Type::Named(Named::Function) => {
+                names.iter().find(|name| wanted(name.function_name())).map(|name| name.function)
+            }
+            _ => return None,
+        };
+        Some(int(number.map_or(u64::MAX, |number| number as u64), other.ty.clone(), text.span))
+    }
+
     fn mismatch(&mut self, operator: Binary, left: &Expr, right: &Expr, span: Span) {
         let title =
             format!("`{}` can't be used on {} and {}", operator.symbol(), left.ty.describe(), right.ty.describe());
@@ -164,7 +195,18 @@ impl Checker<'_> {
                 error.help("`str(pointer)` reads the text at an address")
             }
             (Type::Text { .. }, ty) | (ty, Type::Text { .. }) if ty.is_number() && operator.compares() => {
-                error.help("a number is written without quotes: `pid == 1`")
+                match (&left.kind, &right.kind) {
+                    (ExprKind::Text(_), _) | (_, ExprKind::Text(_)) => {
+                        error.help("a number is written without quotes: `pid == 1`")
+                    }
+                    (ExprKind::Int(number), _) | (_, ExprKind::Int(number)) => {
+                        error.help(format!("a text is written in quotes: `\"{}\"`", *number as i64))
+                    }
+                    _ => error,
+                }
+            }
+            (Type::Time(_), _) | (_, Type::Time(_)) => {
+                error.help("userspace makes the text when it prints it: compare the nanoseconds")
             }
             _ => error,
         };
@@ -245,10 +287,8 @@ impl Checker<'_> {
 
     /// `++`, `--` where the value counts too.
     pub(super) fn step(&mut self, target: &ast::Expr, up: bool, before: bool, span: Span) -> Option<Expr> {
-        let one = ast::Expr { kind: ast::ExprKind::Int(1), span };
-        let operator = if up { Binary::Add } else { Binary::Sub };
         if before {
-            let change = self.assign(target, Some(operator), &one)?;
+            let change = self.stepped(target, up, span)?;
             let value = self.expr(target)?;
             return Some(Expr { span, ty: value.ty.clone(), kind: ExprKind::After(vec![change], Box::new(value)) });
         }
@@ -260,8 +300,17 @@ impl Checker<'_> {
             _ => self.expr(target)?,
         };
         let (keep, kept) = self.keep(old);
-        let change = self.assign(target, Some(operator), &one)?;
+        let change = self.stepped(target, up, span)?;
         Some(Expr { ty: kept.ty.clone(), span, kind: ExprKind::After(vec![keep, change], Box::new(kept)) })
+    }
+
+    /// `++`, `--` as a statement.
+    pub(super) fn stepped(&mut self, target: &ast::Expr, up: bool, span: Span) -> Option<Statement> {
+        let one = ast::Expr { kind: ast::ExprKind::Int(1), span };
+        let operator = if up { Binary::Add } else { Binary::Sub };
+        let ast::ExprKind::Var(name) = &target.kind else { return self.assign(target, Some(operator), &one) };
+        let value = self.binary(operator, target, &one, target.span.to(span))?;
+        self.step_variable(name, value, target.span)
     }
 
     /// A value behind statements.
@@ -303,11 +352,10 @@ fn logic(operator: Binary, left: Expr, right: Expr, span: Span) -> Expr {
 
 /// Whether two numbers meet as signed ones: as 64-bit numbers of C, which hold all that fewer bits can.
 fn signed_together(left: &Expr, right: &Expr) -> bool {
-    let fits = |expr: &Expr| match (&expr.kind, &expr.ty) {
-        (ExprKind::Int(value), _) if *value <= i64::MAX as u64 => true,
-        (_, Type::Int { bits, signed }) => *signed || *bits < 64,
-        (_, Type::Enum(named)) => named.signed || named.bits < 64,
-        (_, ty) => *ty == Type::Bool,
+    let fits = |expr: &Expr| match &expr.ty {
+        Type::Int { bits, signed } => *signed || *bits < 64,
+        Type::Enum(named) => named.signed || named.bits < 64,
+        ty => *ty == Type::Bool,
     };
     fits(left) && fits(right)
 }

@@ -78,13 +78,11 @@ impl Checker<'_> {
                 known.into_iter().map(|(name, _)| name).collect()
             }
             _ => {
-                let error = Diagnostic::error(
-                    "E0321",
-                    span,
-                    "`args` has no value of its own here",
-                    "name a field: `args.field`",
-                );
-                self.error(error);
+                let label = match self.in_userspace() {
+                    true => "this probe is given nothing",
+                    false => "name a field: `args.field`",
+                };
+                self.error(Diagnostic::error("E0321", span, "`args` has no value of its own here", label));
                 return None;
             }
         };

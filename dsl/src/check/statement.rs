@@ -65,11 +65,7 @@ impl Checker<'_> {
     fn expression_statement(&mut self, expr: &ast::Expr, out: &mut Vec<Statement>) {
         match &expr.kind {
             Ast::Call(name, arguments) => self.call_statement(name, arguments, expr.span, out),
-            Ast::Step { target, up, .. } => {
-                let one = ast::Expr { kind: Ast::Int(1), span: expr.span };
-                let operator = if *up { Binary::Add } else { Binary::Sub };
-                out.extend(self.assign(target, Some(operator), &one));
-            }
+            Ast::Step { target, up, .. } => out.extend(self.stepped(target, *up, expr.span)),
             Ast::Block(statements, value) => {
                 let inner = self.scoped(|checker| {
                     let mut inner = Vec::new();
@@ -196,8 +192,7 @@ impl Checker<'_> {
     fn add(&mut self, place: Place, negative: bool, value: &ast::Expr, span: Span) -> Option<Statement> {
         let amount = self.number(value)?;
         let amount = if negative { self.negate(amount, value.span) } else { amount };
-        let literal = matches!(amount.kind, ExprKind::Int(_));
-        let signed = negative || literal || !matches!(amount.ty, Type::Int { bits: 64, signed: false });
+        let signed = negative || !matches!(amount.ty, Type::Int { bits: 64, signed: false });
         self.join_value(place.map, Value::Plain(Type::Int { bits: 64, signed }), span)?;
         Some(Statement::Add(place, amount))
     }

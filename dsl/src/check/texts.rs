@@ -3,7 +3,7 @@
 use scope_common::plan::MAX_STRING;
 
 use crate::ast;
-use crate::checked::{Access, Expr, ExprKind, Limit};
+use crate::checked::{Access, Expr, ExprKind, Field, Limit};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use crate::types::{Space, Type};
@@ -15,8 +15,8 @@ impl Checker<'_> {
     /// `str(pointer, n)`.
     pub(super) fn str(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         if let ast::ExprKind::Parameter(number) = arguments[0].kind {
-            let text = self.parameter_text(number).to_owned();
-            return self.expr(&ast::Expr { kind: ast::ExprKind::Str(text), span });
+            let text = self.parameter_text(number).into();
+            return Some(Expr::text(text, span));
         }
         let (max, limit) = self.length(arguments.get(1))?;
         let address = self.expr(&arguments[0])?;
@@ -30,7 +30,13 @@ impl Checker<'_> {
                     let max = max.min(have);
                     Some(Expr { kind: ExprKind::Str { address, max, limit }, ty: Type::text(max), span })
                 }
-                _ => Some(Expr { span, ..address }),
+                kind @ ExprKind::Str { .. } => Some(Expr { kind, span, ty: address.ty }),
+                kind => {
+                    let text = Expr { kind, span, ty: address.ty };
+                    let Some(length) = arguments.get(1) else { return Some(text) };
+                    let bytes = self.known_length((max, limit), length.span)?;
+                    Some(Self::first_bytes(text, bytes, span))
+                }
             },
             Type::Int { .. } | Type::Pointer { .. } => {
                 let address = self.address(address)?;
@@ -53,6 +59,34 @@ impl Checker<'_> {
         }
     }
 
+    /// The first bytes of a text that lies in no memory.
+    fn first_bytes(text: Expr, bytes: usize, span: Span) -> Expr {
+        match (text.kind, text.ty) {
+            (ExprKind::Text(mut known), _) => {
+                known.truncate(bytes);
+                Expr::text(known, span)
+            }
+            (kind, Type::Text { size, own }) if bytes < size => {
+                let ty = Type::Text { size: (bytes + 1).next_multiple_of(8), own };
+                let field = Field { size: bytes as u32, ..Field::word(0) };
+                Self::part(Expr { kind, ty: Type::Text { size, own }, span: text.span }, field, ty, span)
+            }
+            (kind, ty) => Expr { kind, ty, span },
+        }
+    }
+
+    /// How many bytes of a text that lies in no memory are wanted.
+    fn known_length(&mut self, (max, limit): (usize, Limit), place: Span) -> Option<usize> {
+        if matches!(limit, Limit::Of(_)) {
+            let title = "how much of this text is wanted must be known when the script is compiled";
+            let error = Diagnostic::error("E0361", place, title, "known only when the script runs");
+            self.error(error.help("of a text at an address, `str(pointer, n)` takes as much as the run says"));
+            return None;
+        }
+        // Without the NUL.
+        Some(max - 1)
+    }
+
     /// A number or pointer as an address of some memory.
     pub(super) fn address(&mut self, value: Expr) -> Option<Expr> {
         let space = match value.ty {
@@ -60,9 +94,7 @@ impl Checker<'_> {
             _ => self.default_space(),
         };
         if self.reads_in_vain(space) {
-            let title = "there is no process to read from";
-            let label = "BEGIN, END and interval run in scope itself";
-            self.error(Diagnostic::error("E0317", value.span, title, label));
+            self.not_in_userspace("there is no process to read from", value.span);
             return None;
         }
         match value.ty {
@@ -95,10 +127,15 @@ impl Checker<'_> {
 
     /// `buf(pointer, n)`.
     pub(super) fn buf(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
+        if let ast::ExprKind::Str(bytes) = &arguments[0].kind {
+            return self.buf_of_literal(bytes.clone(), arguments.get(1), span);
+        }
         let value = self.expr(&arguments[0])?;
         let whole = match &value.kind {
             ExprKind::Copy { bytes, .. } => Some(*bytes),
             ExprKind::Str { max, .. } => Some(value.characters().unwrap_or(*max)),
+            ExprKind::Access(Access::Chars { .. }) => None,
+            _ if matches!(value.ty, Type::Text { .. }) => return self.buf_of_text(value, arguments.get(1), span),
             _ => None,
         };
         let (len, max) = match (arguments.get(1), whole) {
@@ -143,6 +180,44 @@ impl Checker<'_> {
         };
         let kind = ExprKind::Buf { address: Box::new(address), len: Box::new(len), max };
         Some(Expr { kind, ty: Type::buffer(max), span })
+    }
+
+    /// Bytes that the script wrote, whatever they are.
+    fn buf_of_literal(&mut self, mut bytes: Vec<u8>, len: Option<&ast::Expr>, span: Span) -> Option<Expr> {
+        if let Some(len) = len {
+            let length = self.length(Some(len))?;
+            bytes.resize(self.known_length(length, len.span)?, 0);
+        }
+        let mut words = vec![int(bytes.len() as u64, Type::UNSIGNED, span)];
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            words.push(int(u64::from_ne_bytes(word), Type::UNSIGNED, span));
+        }
+        Some(Expr { kind: ExprKind::Tuple(words), ty: Type::buffer(bytes.len()), span })
+    }
+
+    /// The bytes of a text that lies in no memory: those before its NUL, or so many as are wanted.
+    fn buf_of_text(&mut self, text: Expr, len: Option<&ast::Expr>, span: Span) -> Option<Expr> {
+        let mut before = Vec::new();
+        let (count, most, text) = match (len, &text.kind) {
+            (Some(len), _) => {
+                let length = self.length(Some(len))?;
+                let bytes = self.known_length(length, len.span)?;
+                (int(bytes as u64, Type::UNSIGNED, span), bytes, text)
+            }
+            (None, ExprKind::Text(known)) => return self.buf_of_literal(known.clone(), None, span),
+            (None, _) => {
+                let text = self.once(text, &mut before);
+                let count = Expr { kind: ExprKind::Length(Box::new(text.clone())), ty: Type::UNSIGNED, span };
+                (count, text.ty.size(), text)
+            }
+        };
+        // Behind its NUL are zeroes.
+        let field = Field { size: most.min(text.ty.size()) as u32, ..Field::word(0) };
+        let bytes = Self::part(text, field, Type::Text { size: most.next_multiple_of(8), own: false }, span);
+        let value = Expr { kind: ExprKind::Tuple(vec![count, bytes]), ty: Type::buffer(most), span };
+        Some(Self::after(before, value, span))
     }
 
     /// An argument that must be a text.

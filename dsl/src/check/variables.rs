@@ -22,16 +22,18 @@ pub struct Scopes {
     broken: HashSet<String>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Known {
     number: usize,
+    /// The type that it was declared with.
+    declared: Option<Type>,
     /// Where a loop gives it its values, so that nothing else may.
     given_by_loop: Option<Span>,
 }
 
 impl Scopes {
     fn find(&self, name: &str) -> Option<Known> {
-        self.open.iter().rev().find_map(|scope| scope.get(name)).copied()
+        self.open.iter().rev().find_map(|scope| scope.get(name)).cloned()
     }
 }
 
@@ -49,10 +51,10 @@ impl Checker<'_> {
     }
 
     /// Makes a variable in the innermost block.
-    fn declare(&mut self, name: &str, given_by_loop: Option<Span>) -> usize {
+    fn declare(&mut self, name: &str, declared: Option<Type>, given_by_loop: Option<Span>) -> usize {
         let number = self.hidden();
         if let Some(scope) = self.clause.scopes.open.last_mut() {
-            scope.insert(name.to_owned(), Known { number, given_by_loop });
+            scope.insert(name.to_owned(), Known { number, declared, given_by_loop });
         }
         number
     }
@@ -81,7 +83,7 @@ impl Checker<'_> {
 
     /// Makes the variable that a loop gives its values.
     pub(super) fn loop_variable(&mut self, name: &Name, ty: Type) -> usize {
-        let number = self.declare(&name.text, Some(name.span));
+        let number = self.declare(&name.text, None, Some(name.span));
         self.variables()[number] = Some(ty);
         number
     }
@@ -127,7 +129,10 @@ impl Checker<'_> {
             self.error(error.also(given, "the loop gives it its values").help("use a second variable"));
             return None;
         }
-        let number = known.map_or_else(|| self.declare(name, None), |known| known.number);
+        let (number, declared) = match known {
+            Some(known) => (known.number, known.declared),
+            None => (self.declare(name, None, None), None),
+        };
         let have = self.variables()[number].clone().unwrap_or_else(|| value.ty.clone());
         if !have.agrees(&value.ty) {
             let title = format!("`{name}` is {}", have.describe());
@@ -135,8 +140,22 @@ impl Checker<'_> {
             self.error(Diagnostic::error("E0308", span, title, label).help("use a second variable"));
             return None;
         }
+        // One that was declared holds what its type does, whatever it is given.
+        let value = match declared.filter(Type::is_word) {
+            Some(declared) => self.converted(value, &declared)?,
+            None => value,
+        };
         self.variables()[number] = Some(have.join(&value.ty));
         Some(Statement::SetVariable(number, value))
+    }
+
+    /// Changes a variable by one: it stays as wide as it is.
+    pub(super) fn step_variable(&mut self, name: &str, value: Expr, span: Span) -> Option<Statement> {
+        let value = match self.variable(name, span)?.ty {
+            Type::Int { bits, signed } => super::memory::narrowed(value, bits, signed),
+            _ => value,
+        };
+        self.set_variable(name, value, span)
     }
 
     /// `let $name: type = value`.
@@ -154,7 +173,7 @@ impl Checker<'_> {
             return None;
         }
         let (value, declared) = (value.flatten(), declared.flatten());
-        let number = self.declare(&name.text, None);
+        let number = self.declare(&name.text, declared.clone(), None);
         let value = match (value, declared) {
             (Some(value), Some(ty)) => self.converted(value, &ty)?,
             (Some(value), None) => value,
@@ -186,7 +205,7 @@ impl Checker<'_> {
             ty if ty.is_word() => ExprKind::Int(0),
             Type::Tuple(parts) => ExprKind::Tuple(parts.iter().map(|part| Self::blank(&part.ty, span)).collect()),
             // An area of zeroes is laid for it.
-            _ => ExprKind::Text(String::new()),
+            _ => ExprKind::Text(Vec::new()),
         };
         Expr { kind, ty: ty.clone(), span }
     }

@@ -369,6 +369,11 @@ impl Btf {
         self.names(&[FUNC])
     }
 
+    /// Gives all functions, by number and name.
+    pub fn funcs(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.of_kinds(&[FUNC]).map(|(id, record)| (id, self.text(record.name)))
+    }
+
     fn names(&self, kinds: &'static [u32]) -> impl Iterator<Item = &str> {
         self.of_kinds(kinds).map(|(_, record)| self.text(record.name)).filter(|name| !name.is_empty())
     }

@@ -116,6 +116,8 @@ pub struct TypeName {
     pub pointers: u32,
     /// What is in the brackets, the outermost first; nothing is in those of a flexible array.
     pub arrays: Vec<Option<Expr>>,
+    /// What stands before the stars.
+    pub named: Span,
     /// All of it.
     pub span: Span,
 }

@@ -139,6 +139,8 @@ struct Arena {
 #[derive(Debug, Default)]
 struct Found {
     names: HashMap<(Named, String), Option<TypeId>>,
+    /// Whether the names of all functions are among them.
+    all_functions: bool,
     enumerators: HashMap<String, Option<(TypeId, i64)>>,
     aligns: HashMap<TypeId, u32>,
 }

@@ -15,6 +15,9 @@ impl Types {
         if let Some(known) = self.found.borrow().names.get(&key) {
             return *known;
         }
+        if kind == Named::Function && self.found.borrow().all_functions {
+            return None;
+        }
         let found = match kind {
             Named::Struct => btf.find_struct(name),
             Named::Union => btf.find_union(name),
@@ -55,6 +58,15 @@ impl Types {
             Entry::Function(prototype) => self.prototype(prototype),
             _ => None,
         }
+    }
+
+    /// Looks all functions of the kernel up at once, for whoever asks for many: each look-up goes through all types.
+    pub fn learn_functions(&self) {
+        let mut found = self.found.borrow_mut();
+        for (id, name) in self.btf.iter().flat_map(Btf::funcs) {
+            found.names.entry((Named::Function, name.to_owned())).or_insert(Some(TypeId(id)));
+        }
+        found.all_functions = true;
     }
 
     /// Finds the arguments of a raw tracepoint: those of the function that calls what is attached to it (`__DO_TRACE_CALL`,

@@ -183,6 +183,16 @@ fn functions_have_signatures() {
 }
 
 #[test]
+fn functions_learned_at_once_are_the_same() {
+    let text = "long vfs_read(char *, unsigned long n); void sync(void);";
+    let (one_by_one, at_once) = (fixture::types(text), fixture::types(text));
+    at_once.learn_functions();
+    for name in ["vfs_read", "sync", "vfs_wead"] {
+        assert_eq!(at_once.function(name), one_by_one.function(name), "{name}");
+    }
+}
+
+#[test]
 fn what_a_script_declares_hides_the_kernels() {
     let types = fixture::types("struct file { int x; }; enum e { A = 1, B }; typedef int size;");
     let source = fixture::source(

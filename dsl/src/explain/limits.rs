@@ -79,4 +79,15 @@ pub(super) const ENTRIES: &[Entry] = &[
         "config = { missing_probes = perhaps }\nsys_enter { @ = count(); }",
         "config = { missing_probes = warn }\nsys_enter { @ = count(); }",
     ),
+    entry(
+        "E0410",
+        "Macros come to too much",
+        "A macro is put in the place of each of its calls, with all that it calls. A macro that calls another twice, which calls \
+         another twice, soon is thousands of statements. They call each other 16 deep at most, 10,000 times in a script.",
+        "macro a(n) { n + 1 } macro b(n) { a(n) + a(n) } macro c(n) { b(n) + b(n) } macro d(n) { c(n) + c(n) }\n\
+         macro e(n) { d(n) + d(n) } macro f(n) { e(n) + e(n) } macro g(n) { f(n) + f(n) } macro h(n) { g(n) + g(n) }\n\
+         macro i(n) { h(n) + h(n) } macro j(n) { i(n) + i(n) } macro k(n) { j(n) + j(n) } macro l(n) { k(n) + k(n) }\n\
+         macro m(n) { l(n) + l(n) } macro o(n) { m(n) + m(n) }\nBEGIN { @ = o(1); }",
+        "BEGIN { for ($i : 0..4096) { @ += 2; } }",
+    ),
 ];

@@ -122,9 +122,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         "E0317",
         "This has no meaning in a clause of userspace",
-        "`BEGIN`, `END` and `interval` run in scope itself: there is no process whose memory could be read or that could be \
-         signalled, and no stack. Gather it at a probe in the kernel, and read the map here.",
-        "END { printf(\"%s\\n\", str(0x1000)); }",
+        "`BEGIN`, `END` and `interval` run in scope itself: there is the kernel's memory, but no process whose memory could be read or \
+         that could be signalled, and no stack. Gather it at a probe in the kernel, and read the map here.",
+        "END { printf(\"%s\\n\", str(uptr(0x1000))); }",
         "sys_enter_openat { @last = str(args.filename); }",
     ),
     entry(

@@ -69,4 +69,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         "uprobe:/bin/bash:read* { @[func] = count(); }",
         "uprobe:/bin/bash:readl* { @[func] = count(); }",
     ),
+    entry(
+        "W0010",
+        "A loop is cut earlier than `max_loop_rounds` says",
+        "The kernel's verifier walks each round of a loop, and only so many instructions in all. A loop that does much in each \
+         round has fewer than were asked for. A loop that is cut is counted and reported.",
+        "config = { max_loop_rounds = 1000 }\nsys_enter { $n = 0; while ($n < 900) { @[$n] = $n; $n++; } }",
+        "config = { max_loop_rounds = 20 }\nsys_enter { $n = 0; while ($n < 900) { @[$n] = $n; $n++; } }",
+    ),
 ];

@@ -153,20 +153,20 @@ impl Lowerer<'_> {
                     at += part.ty.size() as u32;
                 }
             }
-            // Words one behind the other.
             _ => {
                 for value in values {
-                    let value = self.operand(value, first);
-                    self.builder.store(at, value);
-                    at += 8;
+                    let mark = self.builder.mark();
+                    self.lay(value, &value.ty, at, first);
+                    self.builder.release(mark);
+                    at += value.ty.size() as u32;
                 }
                 self.pad(off, (at - off) as usize, ty.size());
             }
         }
     }
 
-    fn lay_text(&mut self, text: &str, off: u32, size: usize) {
-        let mut bytes = text.as_bytes()[..text.len().min(size - 1)].to_vec();
+    fn lay_text(&mut self, text: &[u8], off: u32, size: usize) {
+        let mut bytes = text[..text.len().min(size - 1)].to_vec();
         if bytes.is_empty() {
             self.builder.zero(off, size);
             return;

@@ -105,7 +105,7 @@ impl Lowerer<'_> {
     }
 
     /// Goes to a label if a text is not this one: words are compared up to the literal's NUL.
-    fn branch_unless_literal(&mut self, expr: &Expr, literal: &str, label: Label, first: u8) {
+    fn branch_unless_literal(&mut self, expr: &Expr, literal: &[u8], label: Label, first: u8) {
         let size = expr.ty.size();
         if literal.len() >= size {
             self.builder.jump(label);
@@ -113,7 +113,7 @@ impl Lowerer<'_> {
         }
         let mark = self.builder.mark();
         let off = self.area(expr, &expr.ty, first);
-        let mut bytes = literal.as_bytes().to_vec();
+        let mut bytes = literal.to_vec();
         bytes.push(0);
         for (at, part) in bytes.chunks(8).enumerate() {
             let mut word = [0; 8];

@@ -1,7 +1,7 @@
 //! What a plan costs the kernel's verifier, which walks every round of a loop.
 //!
 //! It walks a million instructions (`BPF_COMPLEXITY_LIMIT_INSNS`, `kernel/bpf/verifier.c`) and keeps 8192 branches in mind
-//! (`BPF_COMPLEXITY_LIMIT_JMP_SEQ`). The estimates here are above what was seen, so that no plan that passes is refused.
+//! (`BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
 
 use scope_common::plan::{Code, Op};
 
@@ -11,9 +11,26 @@ use crate::source::Span;
 
 /// Rounds of a loop in a kernel clause at most, whatever it does.
 pub const KERNEL_ROUNDS: u64 = 16_384;
-/// Instructions that a plan may cost the verifier, by these estimates.
-pub const INSTRUCTIONS: u64 = 300_000;
-/// Branches that it may leave open.
+/// What a plan may cost the verifier, by these estimates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Instructions that loops may cost whose rounds only the run knows: they are given as many as fit.
+    pub loops: u64,
+    /// Instructions from which on a plan is refused without being tried.
+    pub refused: u64,
+}
+
+/// Budgets to compile a script with, the next one where the verifier gives up. The estimates are above what was seen, often
+/// far above: what exceeds them is worth a try, which takes the kernel a second at most.
+pub const BUDGETS: [Budget; 3] = [
+    Budget { loops: 4 * INSTRUCTIONS, refused: 30 * INSTRUCTIONS },
+    Budget { loops: INSTRUCTIONS / 8, refused: INSTRUCTIONS },
+    Budget { loops: INSTRUCTIONS / 8, refused: INSTRUCTIONS / 8 },
+];
+
+/// Instructions that are surely not too many.
+const INSTRUCTIONS: u64 = 300_000;
+/// Branches that such a plan may leave open; more, where more is tried.
 const BRANCHES: u64 = 4_000;
 /// Thousandths of a plan that are walked again for each place where ways part and join again, as where an entry of a map is
 /// made or not: the verifier forgets most of the states in which it could see that it has been there.
@@ -62,8 +79,13 @@ impl Cost {
     }
 
     fn is_bearable(self, instructions: u64, part: u64) -> bool {
-        self.walked() <= instructions / part && self.branches <= BRANCHES / part
+        self.walked() <= instructions / part && self.branches <= branches(instructions) / part
     }
+}
+
+/// Branches that go with so many instructions.
+fn branches(instructions: u64) -> u64 {
+    BRANCHES * instructions.div_ceil(INSTRUCTIONS)
 }
 
 /// What one op costs; `joins` says whether a jump leads to where other ways come too.
@@ -145,6 +167,13 @@ pub fn rounds(ops: &[Op], instructions: u64, loops: u64, joins: impl Fn(usize) -
     least
 }
 
+/// What a whole plan costs; `ends` are where the innermost loop around each op ends.
+fn cost_of(ops: &[Op], ends: &[usize]) -> Cost {
+    let mut cost = of_all(ops, |at| ops[at].off() != Op::TO_END && ops[at].off() as usize <= ends[at]);
+    cost.forks += of_maps(ops);
+    cost
+}
+
 /// Says so if a plan costs the verifier too much.
 pub fn check(plan: &Plan, instructions: u64, span: Span) -> Option<Diagnostic> {
     // Where the innermost loop around each op ends: a jump behind that leaves it, and joins nothing in it.
@@ -152,16 +181,44 @@ pub fn check(plan: &Plan, instructions: u64, span: Span) -> Option<Diagnostic> {
     for (at, op) in plan.ops.iter().enumerate().rev().filter(|(_, op)| op.code() == Code::Again as u8) {
         ends[op.off() as usize..=at].fill(at);
     }
-    let mut cost = of_all(&plan.ops, |at| plan.ops[at].off() != Op::TO_END && plan.ops[at].off() as usize <= ends[at]);
-    cost.forks += of_maps(&plan.ops);
+    let cost = cost_of(&plan.ops, &ends);
     if cost.is_bearable(instructions, 1) {
         return None;
     }
-    let (what, need, limit) = match cost.walked() > instructions {
-        true => ("instructions", cost.walked(), instructions),
-        false => ("branches", cost.branches, BRANCHES),
+    let title = if instructions < BUDGETS[0].refused {
+        "this clause is too much for the kernel's verifier, which gave up after a million instructions".to_owned()
+    } else {
+        let (what, need, limit) = match cost.walked() > instructions {
+            true => ("instructions", cost.walked(), instructions),
+            false => ("branches", cost.branches, branches(instructions)),
+        };
+        format!("this clause would have the kernel's verifier walk about {need} {what}; no more than {limit} are tried")
     };
-    let title = format!("this clause would have the kernel's verifier walk about {need} {what}; the limit is {limit}");
-    let error = Diagnostic::error("E0404", span, title, "it walks each round of a loop");
-    Some(error.help("fewer rounds, or shorter strings, or less in each round"))
+    if plan.ops.iter().all(|op| op.code() != Code::Again as u8) {
+        let error = Diagnostic::error("E0404", span, title, "it walks what follows each branch once more");
+        return Some(
+            error.help("split it into several clauses: they may have the same probe; shorter strings help, too"),
+        );
+    }
+    let error = Diagnostic::error("E0404", span, title, "it walks each round of a loop, and what follows each branch");
+    let fit = fitting(plan, instructions, &ends).map_or_else(String::new, |fit| format!(" ({fit} would fit)"));
+    Some(error.help(format!("fewer rounds{fit}, or shorter strings, or less in each round")))
+}
+
+/// How many rounds of its only loop would make a plan bearable, or of the outermost if loops nest; in words.
+fn fitting(plan: &Plan, instructions: u64, ends: &[usize]) -> Option<String> {
+    let again = |at: &usize| plan.ops[*at].code() == Code::Again as u8;
+    let mut outermost = (0..plan.ops.len()).filter(again).filter(|at| {
+        (0..plan.ops.len()).filter(again).all(|other| other <= *at || plan.ops[other].off() as usize > *at)
+    });
+    let (at, None) = (outermost.next()?, outermost.next()) else { return None };
+    let mut ops = plan.ops.clone();
+    let (mut least, mut most) = (0, ops[at].imm);
+    while least < most {
+        let middle = (least + most).div_ceil(2);
+        ops[at].imm = middle;
+        if cost_of(&ops, ends).is_bearable(instructions, 1) { least = middle } else { most = middle - 1 }
+    }
+    let nested = (0..plan.ops.len()).filter(again).nth(1).is_some();
+    (least > 0).then(|| format!("about {least}{}", if nested { " of the outermost loop" } else { "" }))
 }

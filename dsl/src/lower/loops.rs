@@ -3,6 +3,7 @@
 use scope_common::plan::{Code, LOOPS};
 
 use crate::checked::{Loop, Statement};
+use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::limits::USER_ROUNDS;
 use crate::types::Type;
@@ -42,14 +43,20 @@ impl Lowerer<'_> {
 
     /// How many rounds the kernel's verifier can be asked to walk.
     fn bearable(&mut self, top: usize, looped: &Loop) -> u64 {
-        let most = cost::rounds(&self.builder.ops()[top..], self.options.walk, self.open_ended, |at| {
+        let most = cost::rounds(&self.builder.ops()[top..], self.options.budget.loops, self.open_ended, |at| {
             self.builder.jumps_inside(top + at)
         });
         if most < 2 {
             let title = "this loop does too much for the kernel's verifier";
             self.problems.push(Diagnostic::error("E0404", looped.span, title, "it walks each round"));
         }
-        most.min(self.config.max_loop_rounds.into())
+        let wanted = u64::from(self.config.max_loop_rounds);
+        if most >= 2 && most < wanted && wanted != u64::from(Config::default().max_loop_rounds) {
+            let title = format!("this loop is cut after {most} rounds, not {wanted}");
+            let warning = Diagnostic::warning("W0010", looped.span, title, "the kernel's verifier walks each round");
+            self.problems.push(warning.help("less in each round makes room for more of them"));
+        }
+        most.min(wanted)
     }
 
     /// How many loops statements hold whose rounds only the run knows: what the verifier can walk is shared among them.

@@ -21,11 +21,11 @@ use crate::program::{Clause, Failure, Map, Program};
 use crate::source::Span;
 use crate::types::Type;
 use builder::{Builder, Label};
-pub use cost::{INSTRUCTIONS, KERNEL_ROUNDS};
+pub use cost::{BUDGETS, Budget, KERNEL_ROUNDS};
 pub use storage::{QUANTILES_K, linear_buckets};
 
 /// What the plans are to hold that the script does not say.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Only this process: the plans of kernel clauses begin with the test.
     pub pid: Option<u32>,
@@ -39,8 +39,8 @@ pub struct Options {
     pub cpus: u32,
     /// Whether places where memory can't be read are told apart.
     pub failures: bool,
-    /// Instructions that a plan may cost the verifier.
-    pub walk: u64,
+    /// What a plan may cost the verifier.
+    pub budget: Budget,
 }
 
 /// Lowers a checked script; a clause past a limit is an error.
@@ -90,7 +90,7 @@ pub fn lower(script: Script, config: &Config, options: Options, found: &mut Diag
             }
         }
         if !clause.site.in_userspace()
-            && let Some(problem) = cost::check(&plan, options.walk, clause.span)
+            && let Some(problem) = cost::check(&plan, options.budget.refused, clause.span)
         {
             found.push(problem);
         }

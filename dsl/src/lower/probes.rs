@@ -5,6 +5,7 @@ use scope_common::plan::{Builtin, Code, MAX_CONTEXT, Op, Space};
 
 use crate::checked::Access;
 use crate::fields::{Field, Shape, arguments};
+use crate::probes::site::FUNCTION_SHIFT;
 use crate::probes::{Member, Site};
 use crate::registers::{SYSCALL_ARGUMENTS, SYSCALL_NUMBER};
 
@@ -77,6 +78,15 @@ impl Lowerer<'_> {
             Some(member) => self.builder.alu(Alu::ShrU, dst, member, Operand::Imm(8)),
             None => self.builder.get(dst, Builtin::Cookie),
         }
+        if matches!(self.site, Site::Uprobe { .. } | Site::Kprobe { .. }) {
+            self.builder.alu(Alu::And, dst, dst, Operand::Imm((1 << FUNCTION_SHIFT) - 1));
+        }
+    }
+
+    /// The number of the first probe on the same function, which is given along, too.
+    pub(super) fn function(&mut self, dst: u8) {
+        self.builder.get(dst, Builtin::Cookie);
+        self.builder.alu(Alu::ShrU, dst, dst, Operand::Imm(FUNCTION_SHIFT.into()));
     }
 
     /// The number of arguments, from a set's table.

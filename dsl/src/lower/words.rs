@@ -276,7 +276,8 @@ impl Lowerer<'_> {
                 self.builder.alu(Alu::Sub, dst, now, Operand::Imm(self.options.start));
             }
             Builtin::Cpid => self.builder.set(dst, self.options.cpid.unwrap_or(0).into()),
-            Builtin::Probe | Builtin::Func => self.probe(dst),
+            Builtin::Probe => self.probe(dst),
+            Builtin::Func => self.function(dst),
             Builtin::Nargs => self.set_nargs(dst),
             _ => {
                 let operand = direct(builtin).expect("all others are the machine's own, or texts");

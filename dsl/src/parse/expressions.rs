@@ -216,6 +216,7 @@ impl Builder<'_> {
             constant: false,
             pointers: 1,
             arrays: Vec::new(),
+            named: span,
             span,
         };
         let bytes = at(ExprKind::Cast(TypeRef::Named(bytes), Box::new(pointer)));

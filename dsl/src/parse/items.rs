@@ -28,7 +28,7 @@ impl Builder<'_> {
                 Rule::import => {
                     let string = item.into_inner().nth(1).expect("an import names a script");
                     let span = self.span(&string);
-                    let text = self.string(string);
+                    let text = self.text(string);
                     script.imports.push(Name { text, span });
                 }
                 Rule::config => script.settings.extend(self.settings(item)),
@@ -60,7 +60,7 @@ impl Builder<'_> {
             let name = self.name(&parts.next().expect("a setting has a name"));
             let value = parts.next().expect("a setting has a value");
             let span = self.span(&value);
-            let text = if value.as_rule() == Rule::string { self.string(value) } else { value.as_str().to_owned() };
+            let text = if value.as_rule() == Rule::string { self.text(value) } else { value.as_str().to_owned() };
             Setting { name, value: Name { text, span } }
         };
         settings.into_iter().map(setting).collect()

@@ -51,16 +51,16 @@ pub fn number(text: &str) -> Result<u64, String> {
     value.checked_mul(*factor).ok_or_else(overflow)
 }
 
-/// Resolves the escapes of a string's inner text.
+/// Resolves the escapes of a string's inner text: `\xHH` and `\NNN` are bytes, whatever encoding they make.
 ///
 /// # Errors
 /// The offset of an escape that means nothing, and why.
-pub fn string(inner: &str) -> Result<String, (usize, String)> {
-    let mut out = String::with_capacity(inner.len());
+pub fn string(inner: &str) -> Result<Vec<u8>, (usize, String)> {
+    let mut out = Vec::with_capacity(inner.len());
     let mut chars = inner.char_indices().peekable();
     while let Some((at, char)) = chars.next() {
         if char != '\\' {
-            out.push(char);
+            out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
             continue;
         }
         let Some((_, escape)) = chars.next() else { return Err((at, "nothing is escaped".to_owned())) };
@@ -74,17 +74,17 @@ pub fn string(inner: &str) -> Result<String, (usize, String)> {
             value
         };
         let resolved = match escape {
-            'n' => '\n',
-            't' => '\t',
-            'r' => '\r',
-            'a' => '\x07',
-            'b' => '\x08',
-            'e' => '\x1b',
-            'f' => '\x0c',
-            'v' => '\x0b',
-            '\\' | '"' | '\'' => escape,
+            'n' => b'\n',
+            't' => b'\t',
+            'r' => b'\r',
+            'a' => b'\x07',
+            'b' => b'\x08',
+            'e' => b'\x1b',
+            'f' => b'\x0c',
+            'v' => b'\x0b',
+            '\\' | '"' | '\'' => escape as u8,
             'x' => match digits(16, 2, &mut chars) {
-                Some(value) => char::from(value as u8),
+                Some(value) => value as u8,
                 None => return Err((at, "expected hexadecimal digits".to_owned())),
             },
             '0'..='7' => {
@@ -93,7 +93,7 @@ pub fn string(inner: &str) -> Result<String, (usize, String)> {
                 let value = rest.map_or(first, |digit| first * 8 + digit);
                 let rest = digits(8, 1, &mut chars);
                 let value = rest.map_or(value, |digit| value * 8 + digit);
-                char::from_u32(value).filter(|_| value < 256).ok_or((at, "octal escapes end at \\377".to_owned()))?
+                u8::try_from(value).map_err(|_| (at, "octal escapes end at \\377".to_owned()))?
             }
             other => return Err((at, format!("`\\{other}` is no escape"))),
         };
@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn strings_have_escapes() {
-        assert_eq!(string(r#"a\n\t\"\x41\101\0"#).unwrap(), "a\n\t\"AA\0");
+        assert_eq!(string(r#"a\n\t\"\x41\101\0"#).unwrap(), b"a\n\t\"AA\0");
+        assert_eq!(string(r"é\xc3\251\xff").unwrap(), b"\xc3\xa9\xc3\xa9\xff");
         assert_eq!(string(r"\q").unwrap_err().0, 0);
         assert!(string(r"ab\x").is_err());
     }

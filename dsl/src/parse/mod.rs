@@ -110,7 +110,7 @@ impl Builder<'_> {
     }
 
     /// The content of a string literal.
-    fn string(&mut self, pair: Pair<'_, Rule>) -> String {
+    fn string(&mut self, pair: Pair<'_, Rule>) -> Vec<u8> {
         let whole = self.span(&pair);
         let inner = pair.into_inner().next().expect("a string has a content");
         literal::string(inner.as_str()).unwrap_or_else(|(at, problem)| {
@@ -119,6 +119,15 @@ impl Builder<'_> {
             let error = Diagnostic::error("E0105", Span::new(start, (start + 2).min(whole.end)), title, problem);
             self.errors
                 .push(error.help("escapes are \\n \\t \\r \\a \\b \\e \\f \\v \\0 \\\\ \\\" \\xHH and \\NNN (octal)"));
+            Vec::new()
+        })
+    }
+
+    /// The same where only a text makes sense, as in the name of a file.
+    fn text(&mut self, pair: Pair<'_, Rule>) -> String {
+        let span = self.span(&pair);
+        String::from_utf8(self.string(pair)).unwrap_or_else(|_| {
+            self.errors.push(Diagnostic::error("E0105", span, "this string is not UTF-8", "expected a text"));
             String::new()
         })
     }

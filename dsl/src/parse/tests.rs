@@ -114,6 +114,12 @@ fn directives_for_headers_are_left_out() {
 
 #[test]
 fn nothing_that_nests_deep_is_slow_or_fatal() {
+    // With the stack that a process has; that of a test's thread is a quarter of it.
+    let deep = std::thread::Builder::new().stack_size(8 << 20).spawn(nest_deep).expect("a thread can be started");
+    deep.join().expect("nothing panics");
+}
+
+fn nest_deep() {
     for (open, close) in
         [("(", ")"), ("{", "}"), ("[", "]"), ("if (1) {", "}"), ("if {", "} {}"), ("!(", ")"), ("a ? ", " : b")]
     {

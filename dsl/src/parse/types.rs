@@ -68,20 +68,28 @@ impl Builder<'_> {
         let span = self.span(&line);
         let mut parts = line.into_inner().filter(|part| part.as_rule() != Rule::qualifier);
         let first = parts.next().expect("a member has a type");
+        let named = self.span(&first);
         let specifier = self.specifier(first);
-        let mut members = parts.map(|part| self.member(&specifier, part)).collect::<Vec<_>>();
+        let mut members = parts.map(|part| self.member(&specifier, named, part)).collect::<Vec<_>>();
         if members.is_empty() {
-            let ty = TypeName { specifier, constant: false, pointers: 0, arrays: Vec::new(), span };
+            let ty = TypeName { specifier, constant: false, pointers: 0, arrays: Vec::new(), named, span };
             members.push(MemberDecl { name: None, ty, bits: None, attributes: Attributes::default(), span });
         }
         members
     }
 
-    fn member(&mut self, specifier: &Specifier, pair: Pair<'_, Rule>) -> MemberDecl {
+    fn member(&mut self, specifier: &Specifier, named: Span, pair: Pair<'_, Rule>) -> MemberDecl {
         let span = self.span(&pair);
         let mut member = MemberDecl {
             name: None,
-            ty: TypeName { specifier: specifier.clone(), constant: false, pointers: 0, arrays: Vec::new(), span },
+            ty: TypeName {
+                specifier: specifier.clone(),
+                constant: false,
+                pointers: 0,
+                arrays: Vec::new(),
+                named,
+                span,
+            },
             bits: None,
             attributes: Attributes::default(),
             span,
@@ -226,7 +234,7 @@ impl Builder<'_> {
             Some(tag) => tagged(&tag, words),
             None => Specifier::Words(words),
         };
-        TypeName { specifier, constant: false, pointers, arrays, span }
+        TypeName { specifier, constant: false, pointers, arrays, named: span, span }
     }
 }
 

@@ -11,6 +11,8 @@ use crate::facts::{KernelFacts, KernelFunction};
 pub struct KernelTarget {
     /// The number of the probe.
     pub probe: usize,
+    /// What is given along where it is attached.
+    pub cookie: u64,
     /// The function, with its module in front if that is said: `module:function`.
     pub function: String,
     /// Bytes behind its beginning.
@@ -51,7 +53,7 @@ fn kprobes(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
     let targets = found.into_iter().map(|function| {
         let behind = if offset > 0 { format!("+{offset}") } else { String::new() };
         let probe = resolver.number(format!("{}:{function}{behind}", point.provider));
-        KernelTarget { probe, function, offset }
+        KernelTarget { probe, cookie: resolver.cookie(probe), function, offset }
     });
     let targets = Rc::new(targets.collect());
     draft.sites.push(Site::Kprobe { exit, targets });

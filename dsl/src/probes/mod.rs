@@ -7,7 +7,7 @@ pub mod iter;
 mod pattern;
 pub mod perf;
 mod rawtracepoint;
-mod site;
+pub mod site;
 mod tracepoint;
 pub mod uprobe;
 pub mod usdt;
@@ -105,12 +105,32 @@ pub struct Probes {
 }
 
 /// What a probe is called.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeName {
     /// Its full name.
     pub full: String,
     /// What `probe` gives: the full name, or the one that the script gives it.
     pub shown: String,
+    /// The number of the first probe on the same function: what `func` is, so that it is the same at all of them.
+    pub function: usize,
+}
+
+impl ProbeName {
+    /// The function that the probe is on, if it is on one.
+    #[must_use]
+    pub fn function_name(&self) -> &str {
+        function_of(&self.full)
+    }
+}
+
+/// The function in the full name of a probe: behind the provider and the binary, where a name of C++ holds colons of its own,
+/// or behind the module; without an offset.
+fn function_of(full: &str) -> &str {
+    let of_program = full.starts_with('u');
+    let name = if of_program { full.splitn(3, ':').nth(2) } else { full.rsplit(':').next() };
+    let name = name.unwrap_or_default();
+    let offset = |text: &str| crate::parse::literal::number(text).is_ok();
+    name.rsplit_once('+').filter(|(_, behind)| offset(behind)).map_or(name, |(name, _)| name)
 }
 
 impl Probes {
@@ -144,7 +164,15 @@ pub struct Choice {
 
 /// Resolves the attach points of all clauses.
 pub fn resolve(script: &ast::Script, facts: &dyn KernelFacts, choice: Choice, errors: &mut Diagnostics) -> Probes {
-    let mut resolver = Resolver { facts, choice, errors, names: Vec::new(), numbers: HashMap::new(), alias: None };
+    let mut resolver = Resolver {
+        facts,
+        choice,
+        errors,
+        names: Vec::new(),
+        numbers: HashMap::new(),
+        functions: HashMap::new(),
+        alias: None,
+    };
     let clauses = script.clauses.iter().map(|clause| resolver.clause(clause)).collect::<Vec<_>>();
     let names = resolver.names;
     if names.len() > choice.most {
@@ -193,7 +221,10 @@ struct Resolver<'a> {
     choice: Choice,
     errors: &'a mut Diagnostics,
     names: Vec<ProbeName>,
-    numbers: HashMap<ProbeName, usize>,
+    /// The numbers of the probes, by their full names and those that are shown.
+    numbers: HashMap<(String, String), usize>,
+    /// The first probe on each function.
+    functions: HashMap<String, usize>,
     /// The name that the script gives the attach point that is being resolved.
     alias: Option<String>,
 }
@@ -247,12 +278,18 @@ impl Resolver<'_> {
     /// The number of a probe.
     fn number(&mut self, full: String) -> usize {
         let shown = self.alias.clone().unwrap_or_else(|| full.clone());
-        let name = ProbeName { full, shown };
         let next = self.names.len();
-        *self.numbers.entry(name.clone()).or_insert_with(|| {
-            self.names.push(name);
-            next
-        })
+        let number = *self.numbers.entry((full.clone(), shown.clone())).or_insert(next);
+        if number == next {
+            let function = *self.functions.entry(function_of(&full).to_owned()).or_insert(next);
+            self.names.push(ProbeName { full, shown, function });
+        }
+        number
+    }
+
+    /// What is given along where a probe is attached, to be asked for by the program ([`site::cookie`]).
+    fn cookie(&self, probe: usize) -> u64 {
+        site::cookie(probe, self.names[probe].function)
     }
 
     /// Whether nothing stands behind the provider, where nothing may.

@@ -127,6 +127,16 @@ pub enum Site {
     },
 }
 
+/// What is given along where a program is attached at functions: the number of the probe, and that of the first probe on the
+/// same function.
+#[must_use]
+pub fn cookie(probe: usize, function: usize) -> u64 {
+    probe as u64 | (function as u64) << FUNCTION_SHIFT
+}
+
+/// Where in a cookie the function stands; the number of the probe is below.
+pub const FUNCTION_SHIFT: u32 = 32;
+
 /// One system call tracepoint of a set.
 #[derive(Clone, Debug)]
 pub struct Member {

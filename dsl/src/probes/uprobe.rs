@@ -12,6 +12,8 @@ use crate::facts::{Executable, KernelFacts, UserFunction};
 pub struct Target {
     /// The number of the probe.
     pub probe: usize,
+    /// What is given along where it is attached.
+    pub cookie: u64,
     /// Where it lies in the file.
     pub offset: u64,
     /// Where in the file the word lies that counts who is interested (a semaphore of a static probe); 0 if there is none.
@@ -68,10 +70,9 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
         let label = format!("{} has no such function", file.path());
         return resolver.unknown(point, &label, &function, names.iter().map(|known| known.name.as_str()), &list);
     }
-    let targets = found.into_iter().map(|place| Target {
-        probe: resolver.number(format!("{}:{}:{}", point.provider, file.path(), place.name)),
-        offset: place.offset,
-        semaphore: 0,
+    let targets = found.into_iter().map(|place| {
+        let probe = resolver.number(format!("{}:{}:{}", point.provider, file.path(), place.name));
+        Target { probe, cookie: resolver.cookie(probe), offset: place.offset, semaphore: 0 }
     });
     let targets = Rc::new(targets.collect());
     draft.sites.push(Site::Uprobe { exit, path: file.path().into(), targets, arguments: None });

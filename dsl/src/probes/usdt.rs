@@ -68,7 +68,7 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mu
     let mut sites = Vec::<(&str, Vec<Target>)>::new();
     for note in found {
         let probe = resolver.number(format!("usdt:{}:{}:{}", file.path(), note.provider, note.name));
-        let target = Target { probe, offset: note.offset, semaphore: note.semaphore };
+        let target = Target { probe, cookie: resolver.cookie(probe), offset: note.offset, semaphore: note.semaphore };
         match sites.iter_mut().find(|(arguments, _)| *arguments == note.arguments) {
             Some((_, targets)) => targets.push(target),
             None => sites.push((&note.arguments, vec![target])),

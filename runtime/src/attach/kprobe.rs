@@ -31,7 +31,7 @@ pub(super) fn attach(program: BorrowedFd<'_>, targets: &[KernelTarget], exit: bo
 fn one(program: BorrowedFd<'_>, target: &KernelTarget, exit: bool) -> io::Result<Link> {
     let function = CString::new(target.function.as_str())?;
     let event = perf::kprobe(&function, target.offset, exit)?;
-    Ok(Link::Perf(vec![links::attach_perf_event(program, event, target.probe as u64)?]))
+    Ok(Link::Perf(vec![links::attach_perf_event(program, event, target.cookie)?]))
 }
 
 /// Gives the last refusal, if there was one.

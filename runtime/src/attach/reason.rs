@@ -3,7 +3,7 @@
 use std::io;
 
 use scope_dsl::probes::Site;
-use scope_dsl::probes::perf::HARDWARE;
+use scope_dsl::probes::perf::{Event, HARDWARE, Rate};
 
 /// What is the matter, and what would help; `None` where the error says all that is known.
 #[must_use]
@@ -14,6 +14,9 @@ pub fn reason(site: &Site, error: &io::Error) -> Option<&'static str> {
         ),
         (Site::Perf { event, .. }, libc::ENOENT | libc::EOPNOTSUPP) if event.kind == HARDWARE => Some(
             "this machine has no counters of its own for it, as most virtual machines have none: `software` and `profile` work",
+        ),
+        (Site::Perf { event: Event { rate: Rate::Hertz(_), .. }, .. }, libc::EINVAL) => Some(
+            "the kernel samples no more often than /proc/sys/kernel/perf_event_max_sample_rate says: ask for less, or raise it",
         ),
         (Site::Watchpoint { .. }, libc::ENOSPC) => {
             Some("all of the processor's debug registers are taken: x86 has four, and a debugger may hold some")

@@ -53,7 +53,7 @@ const SEVERAL_IN_ONE_PROCESS: (u32, u32) = (6, 12);
 impl Place<'_> {
     fn one(&self, target: &Target) -> io::Result<Link> {
         let event = perf::uprobe(self.path, target.offset, target.semaphore, self.exit, self.pid)?;
-        Ok(Link::Perf(vec![links::attach_perf_event(self.program, event, target.probe as u64)?]))
+        Ok(Link::Perf(vec![links::attach_perf_event(self.program, event, target.cookie)?]))
     }
 
     fn each(&self, targets: &[Target], attachment: &mut Attachment) -> io::Result<()> {

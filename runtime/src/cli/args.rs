@@ -15,9 +15,10 @@ Examples:
   scope opensnoop -p 1842                             the files that one process opens
   scope -f json syscount                              one JSON object per line
   scope latency -- make                               how long the system calls take while `make` runs
-  scope -l 'tracepoint:sched:*'                       which probes there are
+  scope -l 'tracepoint:sched:*'                       which probes there are; -lv: and what they are given
   scope explain E0203                                 what an error means, and what to do
-  scope fmt mine.scope                                a script in the form that all have";
+  scope fmt mine.scope                                a script in the form that all have
+  scope check-system                                  what of scope works on this machine, and for you";
 
 /// A stage of the compiler, for `-d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,7 +39,7 @@ pub enum Stage {
 
 /// A scriptable tracer for Linux: sees what a live system does.
 #[derive(Debug, Parser)]
-#[command(name = "scope", version, about, after_help = EXAMPLES, disable_help_flag = true, max_term_width = 100)]
+#[command(name = "scope", version, about, after_help = EXAMPLES, disable_help_flag = true, disable_version_flag = true, max_term_width = 100)]
 pub struct Args {
     /// Runs this program text
     #[arg(short = 'e', long = "execute", value_name = "PROGRAM")]
@@ -124,9 +125,9 @@ pub struct Args {
     #[arg(skip)]
     pub options: BTreeMap<String, String>,
 
-    /// Lists the probes that match a pattern
-    #[arg(short, long, value_name = "PATTERN", num_args = 0..=1, default_missing_value = "*")]
-    pub list: Option<String>,
+    /// Lists the probes that match the pattern in SCRIPT's place, or those of the script; with -v what each is given
+    #[arg(short, long)]
+    pub list: bool,
 
     /// Compiles and loads, but attaches nothing
     #[arg(long)]
@@ -139,6 +140,10 @@ pub struct Args {
     /// Prints help; behind a script's name, the script's
     #[arg(short, long)]
     pub help: bool,
+
+    /// Prints the version
+    #[arg(short = 'V', long)]
+    pub version: bool,
 }
 
 impl Args {
@@ -161,6 +166,8 @@ impl Args {
                 Some((name, value)) if !name.is_empty() && !known(name) => {
                     options.insert(name.to_owned(), value.to_owned());
                 }
+                // The pattern has no option of its own, since in `-lv PATTERN` it does not follow the `l`.
+                Some(("list", pattern)) if text.contains('=') => ours.extend(["--list", pattern].map(OsString::from)),
                 _ => ours.push(word),
             }
         }

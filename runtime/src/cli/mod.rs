@@ -6,6 +6,7 @@ mod list;
 pub mod render;
 mod script;
 mod show;
+mod stdout;
 mod words;
 
 use std::ffi::OsString;
@@ -16,14 +17,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use scope_dsl::Options;
+use scope_dsl::check::ScriptOption;
 use scope_dsl::config::{self, Config, Refused};
 use scope_dsl::diagnostic::{Diagnostic, Severity, nearest};
-use scope_dsl::lower::INSTRUCTIONS;
+use scope_dsl::lower::BUDGETS;
 use scope_dsl::only::Only;
 use scope_dsl::probes::NOT_HERE;
 use scope_dsl::program::Program;
 use scope_dsl::source::Source;
-use scope_dsl::{Compiled, Options};
+use scope_dsl::types::Type;
 
 use crate::kernel::facts::LiveFacts;
 use crate::kernel::process::{self, Started};
@@ -31,7 +34,7 @@ use crate::kernel::tracefs::Tracefs;
 use crate::load::LoadError;
 use crate::names::cgroups::Cgroups;
 use crate::names::users::Users;
-use crate::output::{self, Sink};
+use crate::output::{self, Format, Sink};
 use crate::script::Functions;
 use crate::session::{Attached, Built, Ends, TraceError};
 use args::{Args, Stage};
@@ -89,12 +92,21 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 fn run(args: &Args) -> Result<u8, Failure> {
+    if stdout::was_closed() && args.output.is_none() {
+        return Err(failure("standard output is closed: there is nowhere to write to"));
+    }
+    if args.version {
+        return print(&Args::command().render_version()).map(|()| 0);
+    }
     if let Some(done) = words::run(args) {
         return done;
     }
     let tracefs = Tracefs::find();
-    if let Some(pattern) = &args.list {
-        return list(tracefs, pattern);
+    if args.list
+        && !args.help
+        && let Some(wanted) = list::wanted(args)
+    {
+        return list::probes(args, &tracefs, &wanted);
     }
     let Some(mut source) = script::source(args)? else {
         let help = Args::command().render_help();
@@ -102,6 +114,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
             written(write!(io::stdout(), "{help}"))?;
             return Ok(0);
         }
+        unknown_option(args, &[])?;
         return Err(Failure::Mistake(format!(
             "error: nothing to run: give `-e PROGRAM`, a script file or a bundled script\n\n{help}"
         )));
@@ -109,12 +122,13 @@ fn run(args: &Args) -> Result<u8, Failure> {
     if let Some(pid) = args.pid {
         process::check(pid).map_err(mistake)?;
     }
-    if !args.help && needs_kernel(&source) {
+    let runs = !args.help && !args.list;
+    if runs && needs_kernel(&source) {
         check_capabilities()?;
     }
     let command = command(args)?;
     let started = match &command {
-        Some(command) if !args.dry_run && !args.help => {
+        Some(command) if runs && !args.dry_run => {
             let held = Started::hold(command);
             Some(held.map_err(|error| failure(format!("starting {}: {error}", command[0].display())))?)
         }
@@ -124,7 +138,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
     let options = Options {
         rewrite: !args.no_rewrite,
         pid: args.pid.filter(|_| !args.follow),
-        only: only(args, started.as_ref().map(|started| started.pid))?,
+        only: if args.help { Only::default() } else { only(args, started.as_ref().map(|started| started.pid))? },
         cpid: started.as_ref().map(|started| started.pid).or(command.as_ref().map(|_| 0)),
         start: process::boot_nanos(),
         // With `-e` there is no script to name: the first word is an argument already.
@@ -133,7 +147,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
         settings: settings(args)?,
         may_harm: args.may_harm,
         failures: args.failures,
-        walk: INSTRUCTIONS,
+        budget: BUDGETS[0],
         show_checked: args.debug == Some(Stage::Checked),
     };
     if args.help {
@@ -141,14 +155,17 @@ fn run(args: &Args) -> Result<u8, Failure> {
         written(io::stdout().write_all(script::help(args, &source, &compiled.options).as_bytes()))?;
         return Ok(0);
     }
-    let mut built = match build(args, source.clone(), &facts, options.clone())? {
-        // The estimate of what the verifier walks was too low. Loops get fewer rounds, or the clause is too much.
-        Err(TraceError::Load(error)) if error.is_too_large() => {
-            build(args, source, &facts, Options { walk: INSTRUCTIONS / 8, ..options })?
-        }
-        built => built,
+    if args.list {
+        return list::of_script(args, &mut source, &facts, &tracefs, options);
     }
-    .map_err(|error| explain(&error, args))?;
+    let mut built = build(args, source.clone(), &facts, options.clone())?;
+    for budget in &BUDGETS[1..] {
+        // The verifier gave up: loops get fewer rounds, or the clause is too much.
+        if matches!(&built, Err(TraceError::Load(error)) if error.is_too_large()) {
+            built = build(args, source.clone(), &facts, Options { budget: *budget, ..options.clone() })?;
+        }
+    }
+    let mut built = built.map_err(|error| explain(&error, args))?;
     if args.verbose {
         built.be_verbose();
     }
@@ -171,15 +188,21 @@ fn build(
     facts: &LiveFacts<'_>,
     options: Options,
 ) -> Result<Result<Built, TraceError>, Failure> {
-    let again = options.walk < INSTRUCTIONS;
+    let again = options.budget != BUDGETS[0];
     let compiled = scope_dsl::compile(&mut source, &script::Files, facts, options);
-    unknown_option(args, &compiled)?;
+    // Where the script is wrong, not all its options are known.
+    if compiled.program.is_some() {
+        unknown_option(args, &compiled.options)?;
+    }
     if let Some(stage) = args.debug.filter(|_| !again) {
         written(show::compiled(&compiled, stage))?;
     }
     let program = report(args, &source, &compiled.diagnostics, compiled.program, again)?;
     let functions = Functions::compile(&source, &compiled.script.functions)
         .map_err(|error| Failure::Mistake(render::errors(&source, &[error], colour())))?;
+    if !again {
+        nothing_folded(args, &program);
+    }
     let sink = sink(args, &program)?;
     Ok(Built::new(program, source, functions, sink))
 }
@@ -188,7 +211,7 @@ fn build(
 fn only(args: &Args, started: Option<u32>) -> Result<Only, Failure> {
     let family = match args.follow {
         false => None,
-        true if args.dry_run => Some(0),
+        true if args.dry_run || args.list => Some(0),
         true => Some(args.pid.or(started).ok_or_else(|| {
             mistake("--follow needs a process to begin with\nhelp: name one by `-p PID`, or start one by `-- COMMAND`")
         })?),
@@ -245,16 +268,12 @@ fn settings(args: &Args) -> Result<Vec<(String, String)>, Failure> {
 }
 
 /// Refuses an option that neither scope nor the script has.
-fn unknown_option(args: &Args, compiled: &Compiled) -> Result<(), Failure> {
-    let own = |name: &str| compiled.options.iter().any(|option| option.name == name);
-    // Where the script is wrong, not all its options are known.
-    if compiled.program.is_none() {
-        return Ok(());
-    }
+fn unknown_option(args: &Args, options: &[ScriptOption]) -> Result<(), Failure> {
+    let own = |name: &str| options.iter().any(|option| option.name == name);
     let Some(name) = args.options.keys().find(|name| !own(name)) else { return Ok(()) };
     let command = Args::command();
     let known = command.get_arguments().filter_map(|argument| argument.get_long());
-    let near = nearest(name, known.chain(compiled.options.iter().map(|option| option.name.as_str())));
+    let near = nearest(name, known.chain(options.iter().map(|option| option.name.as_str())));
     let near = near.map(|near| format!("; did you mean `--{near}`?")).unwrap_or_default();
     Err(mistake(format!(
         "there is no option `--{name}`{near}\nhelp: `scope --help` lists the options, `scope SCRIPT --help` those of a script"
@@ -293,17 +312,6 @@ fn left_out(attached: &Attached) -> String {
     let [first, more @ ..] = names.as_slice() else { return String::new() };
     let others = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
     format!("warning: {first}{others} can't be probed: the kernel can't step over their first instruction\n")
-}
-
-fn list(tracefs: io::Result<Tracefs>, pattern: &str) -> Result<u8, Failure> {
-    let tracefs =
-        tracefs.map_err(|error| failure(format!("tracefs can't be used: {error}; it needs CAP_SYS_ADMIN")))?;
-    let names = list::find(&LiveFacts::new(Some(&tracefs)), pattern);
-    let names = names.map_err(|problem| mistake(format!("`{pattern}` can't be listed: {problem}")))?;
-    if names.is_empty() {
-        return Err(mistake(format!("no probe matches `{pattern}`")));
-    }
-    written(list::write(&names, io::stdout())).map(|()| 0)
 }
 
 /// Whether a script has a clause that runs in the kernel; one that can't be parsed has none.
@@ -390,6 +398,24 @@ fn report<T>(
 /// Whether standard error wants colours (https://no-color.org).
 fn colour() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Warns where `-f folded` has nothing to write.
+fn nothing_folded(args: &Args, program: &Program) {
+    fn holds_stack(ty: &Type) -> bool {
+        match ty {
+            Type::Stack(_) => true,
+            Type::Tuple(parts) => parts.iter().any(|part| holds_stack(&part.ty)),
+            _ => false,
+        }
+    }
+    let folded = program.maps.values().any(|map| map.key.iter().any(holds_stack));
+    if args.format == Format::Folded && !folded && !args.quiet {
+        complain(
+            "warning: no map of the script has a stack in its key: `-f folded` has nothing to write\n\
+             help: `@[ustack, kstack] = count()` counts stacks\n",
+        );
+    }
 }
 
 fn sink(args: &Args, program: &Program) -> Result<Box<dyn Sink>, Failure> {

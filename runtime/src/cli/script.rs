@@ -41,11 +41,17 @@ pub fn source(args: &Args) -> Result<Option<Source>, Failure> {
 pub fn read(script: &str) -> Result<String, Failure> {
     let bytes = if script == "-" { read_input() } else { fs::read(script) };
     let bytes = bytes.map_err(|error| mistake(format!("can't read the script {script}: {}", reason(&error))))?;
-    String::from_utf8(bytes).map_err(|error| {
+    text(bytes).map_err(|error| {
         let line =
             error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
         mistake(format!("the script {script} is not UTF-8: see line {line}"))
     })
+}
+
+/// The text of a file, without the byte order mark that some editors put in front.
+fn text(bytes: Vec<u8>) -> Result<String, std::string::FromUtf8Error> {
+    let text = String::from_utf8(bytes)?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 fn read_input() -> io::Result<Vec<u8>> {
@@ -87,7 +93,7 @@ impl Importer for Files {
         let beside = Path::new(from).parent().unwrap_or(Path::new(""));
         let path = plain(&beside.join(name));
         let bytes = fs::read(&path).map_err(|error| reason(&error))?;
-        let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+        let text = text(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
         Ok((path.to_string_lossy().into_owned(), text))
     }
 }

@@ -1,5 +1,6 @@
 //! Words that stand in the place of a script's name, and do something else than trace.
 
+mod check_system;
 mod explain;
 mod fmt;
 
@@ -16,15 +17,16 @@ pub struct Word {
 }
 
 /// All of them.
-pub const WORDS: [Word; 2] = [
+pub const WORDS: [Word; 3] = [
+    Word { name: "check-system", help: check_system::HELP, run: check_system::run },
     Word { name: "explain", help: explain::HELP, run: explain::run },
     Word { name: "fmt", help: fmt::HELP, run: fmt::run },
 ];
 
 /// Does what a word in the place of the script's name says; `None` if there is none.
 pub fn run(args: &Args) -> Option<Result<u8, Failure>> {
-    // With `-e` there is no script to name: the word is an argument of the program.
-    let name = args.script.as_ref().filter(|_| args.program.is_none())?;
+    // With `-e` there is no script to name: the word is an argument of the program. With `-l` it may be a pattern.
+    let name = args.script.as_ref().filter(|_| args.program.is_none() && !args.list)?;
     let word = WORDS.iter().find(|word| word.name == name)?;
     Some(match args.help {
         true => super::print(word.help).map(|()| 0),

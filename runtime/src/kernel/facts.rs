@@ -105,6 +105,9 @@ impl KernelFacts for LiveFacts<'_> {
     fn trampolines(&self) -> Result<(), &'static str> {
         // Without kprobes, no kernel has the tracing of functions that trampolines are set by (`kernel/trace/Kconfig`).
         match self.kernel_functions().is_empty() {
+            true if self.tracefs.is_some_and(Tracefs::hides_functions) => {
+                Err("its kernel does not let the list of its functions be read (available_filter_functions in tracefs)")
+            }
             true => Err("its kernel was built without CONFIG_FUNCTION_TRACER"),
             false if !Path::new("/sys/kernel/btf/vmlinux").exists() => {
                 Err("its kernel was built without CONFIG_DEBUG_INFO_BTF")

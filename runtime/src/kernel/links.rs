@@ -81,7 +81,7 @@ pub fn attach_kprobes(program: BorrowedFd<'_>, targets: &[KernelTarget], exit: b
     const BPF_F_KPROBE_MULTI_RETURN: u32 = 1;
     let names = targets.iter().map(|target| CString::new(target.function.as_str())).collect::<Result<Vec<_>, _>>()?;
     let pointers = names.iter().map(|name| name.as_ptr() as u64).collect::<Vec<_>>();
-    let cookies = targets.iter().map(|target| target.probe as u64).collect::<Vec<_>>();
+    let cookies = targets.iter().map(|target| target.cookie).collect::<Vec<_>>();
     link(program, 0, bpf_attach_type::BPF_TRACE_KPROBE_MULTI, |create| {
         // SAFETY: as in `link`; the lists outlive the call.
         let multi = unsafe { &mut create.__bindgen_anon_3.kprobe_multi };
@@ -124,7 +124,7 @@ pub fn attach_uprobes(
     let words = |word: fn(&Target) -> u64| targets.iter().map(word).collect::<Vec<_>>();
     let offsets = words(|target| target.offset);
     let semaphores = words(|target| target.semaphore);
-    let cookies = words(|target| target.probe as u64);
+    let cookies = words(|target| target.cookie);
     link(program, 0, bpf_attach_type::BPF_TRACE_UPROBE_MULTI, |create| {
         // SAFETY: as in `link`; the lists outlive the call.
         let multi = unsafe { &mut create.__bindgen_anon_3.uprobe_multi };

@@ -3,12 +3,15 @@
 use std::ffi::CString;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use scope_dsl::facts::KernelFunction;
 
 /// Where the kernel's documentation puts it, and where it was before 4.1 (`Documentation/trace/ftrace.rst`).
 const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+
+/// The list of functions that can be traced.
+const FUNCTIONS: &str = "available_filter_functions";
 
 /// The mounted tracefs.
 #[derive(Debug)]
@@ -42,6 +45,19 @@ impl Tracefs {
         })
     }
 
+    /// Where it is mounted.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether there is a list of functions, but not for us.
+    #[must_use]
+    pub fn hides_functions(&self) -> bool {
+        let list = fs::File::open(self.root.join(FUNCTIONS));
+        list.is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
+    }
+
     /// All tracepoints, as `category:name`.
     ///
     /// # Errors
@@ -54,7 +70,7 @@ impl Tracefs {
     /// The functions of the kernel that can be traced; none if it can't trace functions, or does not tell.
     #[must_use]
     pub fn functions(&self) -> Vec<KernelFunction> {
-        let list = fs::read_to_string(self.root.join("available_filter_functions")).unwrap_or_default();
+        let list = fs::read_to_string(self.root.join(FUNCTIONS)).unwrap_or_default();
         // `name` or `name [module]`.
         let function = |line: &str| {
             let (name, module) = line.split_once([' ', '\t']).unwrap_or((line, ""));

@@ -77,7 +77,9 @@ impl LoadError {
     /// Whether the verifier gave up because it had walked too much.
     #[must_use]
     pub fn is_too_large(&self) -> bool {
-        matches!(self, LoadError::Program { error, .. } if error.raw_os_error() == Some(libc::E2BIG))
+        // Verifiers before 6.16 say EFAULT where there are too many branches (`push_stack`, `kernel/bpf/verifier.c`).
+        let said = [Some(libc::E2BIG), Some(libc::EFAULT)];
+        matches!(self, LoadError::Program { error, .. } if said.contains(&error.raw_os_error()))
     }
 }
 

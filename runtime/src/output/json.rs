@@ -142,7 +142,7 @@ fn listed(out: &mut impl Write, entries: &[Entry]) -> io::Result<()> {
 /// A key of several parts is their texts with commas between, as in bpftrace.
 fn key(parts: &[Value]) -> Vec<u8> {
     let texts = parts.iter().map(|part| match part {
-        Value::Text(text) => text.clone(),
+        Value::Text(text) | Value::Own(text) => text.clone(),
         Value::Enum(_, number) => number.to_string().into_bytes(),
         part => {
             let mut shown = Vec::new();
@@ -243,7 +243,7 @@ fn one(out: &mut (impl Write + ?Sized), value: &Value) -> io::Result<()> {
         Value::Float(value) if value.is_finite() => write!(out, "{value}"),
         Value::Float(_) => out.write_all(b"null"),
         Value::Bool(value) => write!(out, "{value}"),
-        Value::Text(text) => string(out, text),
+        Value::Text(text) | Value::Own(text) => string(out, text),
         Value::Tuple(values) | Value::List(values) => list(out, values),
         Value::Struct(fields) | Value::Record(fields) => {
             members(out, fields.iter().map(|(name, value)| (name.as_str(), value)), ("{", "}"))
@@ -253,9 +253,9 @@ fn one(out: &mut (impl Write + ?Sized), value: &Value) -> io::Result<()> {
             show(value, Place::Top, &mut shown);
             string(out, &shown)
         }
-        Value::Stack(frames) => {
+        Value::Stack(of, frames) => {
             let mut shown = Vec::new();
-            stack(frames, Place::Top, &mut shown);
+            stack(of, frames, Place::Top, &mut shown);
             string(out, &shown)
         }
     }

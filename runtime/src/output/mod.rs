@@ -1,5 +1,6 @@
 //! Where results go: a sink for each format. Sinks see values, never the kernel's bytes.
 
+mod folded;
 mod json;
 pub mod printf;
 mod text;
@@ -8,8 +9,9 @@ use std::io::{self, Write};
 
 use crate::shown::Entry;
 use crate::value::Value;
+pub use folded::Folded;
 pub use json::Json;
-pub use text::{Text, escape};
+pub use text::{Text, append, escape};
 
 /// What a text that is printed was made by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +118,7 @@ pub fn open(format: Format, key_lists: bool, out: Box<dyn Write>) -> Box<dyn Sin
     match format {
         Format::Text => Box::new(Text::new(out)),
         Format::Json => Box::new(Json::new(out, key_lists)),
+        Format::Folded => Box::new(Folded::new(out, Box::new(io::stderr()))),
     }
 }
 
@@ -127,4 +130,6 @@ pub enum Format {
     Text,
     /// One JSON object per line.
     Json,
+    /// Stacks with what is counted of them, one per line, for flame graphs.
+    Folded,
 }

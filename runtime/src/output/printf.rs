@@ -6,7 +6,7 @@ use scope_dsl::printf::{Bytes, Spec};
 use crate::names::gfp::gfp_flags;
 use crate::value::Value;
 
-use super::text::{Place, escape, show};
+use super::text::{Place, append, show};
 
 /// Appends a number by its conversion.
 pub fn number(out: &mut Vec<u8>, spec: &Spec, word: u64) {
@@ -47,9 +47,8 @@ pub fn number(out: &mut Vec<u8>, spec: &Spec, word: u64) {
             return;
         }
         'c' => {
-            let mut cell = Vec::new();
-            escape(&[word as u8], &mut cell);
-            pad(out, spec, &cell);
+            // The script makes this byte of a number; it may be any.
+            pad(out, spec, &[word as u8]);
             return;
         }
         _ => ("", "", word.to_string()),
@@ -67,15 +66,14 @@ fn cut(bits: u8, spec: &Spec) -> u64 {
     if spec.conversion == 'd' { bits.into() } else { (1 << bits) - 1 }
 }
 
-/// Appends a text by its conversion; unless `raw`, it is escaped where it would steer a terminal.
+/// Appends a text by its conversion; unless it is `raw`, escaped where it would steer a terminal.
 pub fn text(out: &mut Vec<u8>, spec: &Spec, text: &[u8], raw: bool) {
-    let append = |out: &mut Vec<u8>| if raw { out.extend_from_slice(text) } else { escape(text, out) };
     if spec.width == 0 && spec.precision.is_none() {
-        append(out);
+        append(text, raw, out);
         return;
     }
     let mut cell = Vec::new();
-    append(&mut cell);
+    append(text, raw, &mut cell);
     if let Some(most) = spec.precision {
         let end = cell.iter().enumerate().filter(|(_, byte)| **byte & 0xc0 != 0x80).map(|(at, _)| at).nth(most);
         cell.truncate(end.unwrap_or(cell.len()));
@@ -108,8 +106,9 @@ pub fn value(out: &mut Vec<u8>, spec: &Spec, value: &Value, raw: bool) {
     };
     match (value, word, spec.conversion) {
         (_, Some(word), 'd' | 'u' | 'x' | 'X' | 'o' | 'c' | 'p' | 'g') => number(out, spec, word),
-        (Value::Bytes(some) | Value::Text(some), _, 'r') => bytes(out, spec, some),
+        (Value::Bytes(some) | Value::Text(some) | Value::Own(some), _, 'r') => bytes(out, spec, some),
         (Value::Text(some), _, _) => text(out, spec, some, raw),
+        (Value::Own(some), _, _) => text(out, spec, some, true),
         (Value::Float(value), _, _) => match spec.precision {
             Some(digits) => pad(out, spec, format!("{value:.digits$}").as_bytes()),
             None => pad(out, spec, value.to_string().as_bytes()),
@@ -143,9 +142,9 @@ mod tests {
 
     fn numbers(format: &str, word: i64) -> String {
         let mut out = Vec::new();
-        for piece in parse(format).unwrap() {
+        for piece in parse(format.as_bytes()).unwrap() {
             match piece {
-                Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Text(text) => out.extend_from_slice(&text),
                 Piece::Value(spec) => number(&mut out, &spec, word as u64),
             }
         }
@@ -177,7 +176,7 @@ mod tests {
 
     #[test]
     fn texts_are_cut_and_padded_by_characters() {
-        let spec = |format: &str| match parse(format).unwrap().remove(0) {
+        let spec = |format: &str| match parse(format.as_bytes()).unwrap().remove(0) {
             Piece::Value(spec) => spec,
             Piece::Text(_) => unreachable!(),
         };

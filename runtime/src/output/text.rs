@@ -3,9 +3,10 @@
 use std::io::{self, BufWriter, Write};
 
 use scope_dsl::printf::Spec;
+use scope_dsl::types::{Stack, StackMode};
 
 use crate::shown::{Bucket, Entry, Held, Point};
-use crate::value::Value;
+use crate::value::{Frame, Value};
 
 use super::{Field, Helper, Message, Origin, Shown, Sink};
 
@@ -131,7 +132,7 @@ fn title(record: &str, field: &str) -> String {
 /// How wide a column is: known from the first value's type, not from the values to come.
 fn width(value: &Value) -> usize {
     match value {
-        Value::Text(_) | Value::Enum(..) => 16,
+        Value::Text(_) | Value::Own(_) | Value::Enum(..) => 16,
         Value::Bool(_) => 5,
         Value::Pointer(_) => 18,
         Value::Unsigned(value) if *value > u64::from(u32::MAX) => 18,
@@ -181,6 +182,7 @@ pub fn show(value: &Value, place: Place, line: &mut Vec<u8>) {
         Value::Float(value) => line.extend_from_slice(value.to_string().as_bytes()),
         Value::Bool(value) => line.extend_from_slice(if *value { b"true" } else { b"false" }),
         Value::Text(text) => escape(text, line),
+        Value::Own(text) => line.extend_from_slice(text),
         Value::Bytes(bytes) => super::printf::bytes(line, &Spec::default(), bytes),
         Value::Pointer(address) => line.extend_from_slice(format!("{address:#x}").as_bytes()),
         Value::Enum(name, _) => line.extend_from_slice(name.as_bytes()),
@@ -195,7 +197,7 @@ pub fn show(value: &Value, place: Place, line: &mut Vec<u8>) {
             }
             line.extend_from_slice(b" }");
         }
-        Value::Stack(frames) => stack(frames, place, line),
+        Value::Stack(of, frames) => stack(of, frames, place, line),
     }
 }
 
@@ -211,14 +213,17 @@ fn list(values: &[Value], (open, between, close): (&str, &str, &str), line: &mut
 }
 
 /// A stack, a frame to a line.
-pub fn stack(frames: &[String], place: Place, line: &mut Vec<u8>) {
-    let indent = if place == Place::Key { "    " } else { "        " };
+pub fn stack(of: &Stack, frames: &[Frame], place: Place, line: &mut Vec<u8>) {
+    let indent = match (of.mode, place) {
+        // Names may hold blanks, but only these forms have several columns: those begin with a tab, as perf's lines do.
+        (StackMode::Perf | StackMode::BuildId, _) => "\t",
+        (_, Place::Key) => "    ",
+        (_, Place::Top) => "        ",
+    };
     line.push(b'\n');
     for frame in frames {
-        // perf's form begins with the address, and with a tab.
-        let indent = if frame.contains(' ') { "\t" } else { indent };
         line.extend_from_slice(indent.as_bytes());
-        escape(frame.as_bytes(), line);
+        escape(frame.text.as_bytes(), line);
         line.push(b'\n');
     }
 }
@@ -229,6 +234,11 @@ fn stats(numbers: &[(&'static str, Value)], line: &mut Vec<u8>) {
         line.extend_from_slice(format!("{comma}{name} ").as_bytes());
         show(value, Place::Top, line);
     }
+}
+
+/// Appends a text as it is if it may stay `raw`, else as one of unknown origin.
+pub fn append(text: &[u8], raw: bool, out: &mut Vec<u8>) {
+    if raw { out.extend_from_slice(text) } else { escape(text, out) }
 }
 
 /// Appends a text of unknown origin: what would steer a terminal, and what is no UTF-8, as `\xNN`.

@@ -44,7 +44,7 @@ impl Bytes<'_> {
         match self.next() % 16 {
             0 => Type::Int { bits: [8, 16, 32, 64][self.next() % 4], signed: self.next() % 2 == 0 },
             1 => Type::Bool,
-            2 => Type::Text { size: 8 * (self.next() % 20 + 1) },
+            2 => Type::Text { size: 8 * (self.next() % 20 + 1), own: self.next() % 2 == 0 },
             3 => Type::Buffer { size: 8 + 8 * (self.next() % 20) },
             4 => Type::Pointer { to: None, space: Space::User },
             5 | 6 if depth > 0 => {
@@ -117,7 +117,7 @@ fuzz_target!(|bytes: &[u8]| {
     kept.is_json();
     show(&mut *output::open(Format::Text, false, Box::new(Kept::default())), &values, &key);
     let mut line = Vec::new();
-    let specs = parse(format).expect("a format");
+    let specs = parse(format.as_bytes()).expect("a format");
     let specs = specs.iter().filter_map(|piece| if let Piece::Value(spec) = piece { Some(spec) } else { None });
     for (spec, value) in specs.zip(values.iter().cycle()) {
         output::printf::value(&mut line, spec, value, false);
@@ -128,7 +128,7 @@ fn show(sink: &mut dyn Sink, values: &[Value], key: &[Value]) {
     let mut all = || -> std::io::Result<()> {
         for value in values {
             sink.value(value)?;
-            if let Value::Text(text) = value {
+            if let Value::Text(text) | Value::Own(text) = value {
                 sink.text(Origin::Printf, text)?;
             }
         }

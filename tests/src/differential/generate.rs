@@ -101,6 +101,7 @@ const NUMBERS: [&str; 22] = [
 ];
 const INTEGERS: [&str; 10] =
     ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "uint8_t", "unsigned int"];
+const OPERATORS: [&str; 12] = ["+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>", "&&", "||"];
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
 
 /// Fills the places `§` of a template.
@@ -149,7 +150,50 @@ impl Generator {
                 body.push(vec![text(format!("print({})", variable.name))]);
             }
         }
+        if self.random.chance(60) {
+            body.push(self.twice());
+        }
         Program { seed: self.seed, top: std::mem::take(&mut self.top), body }
+    }
+
+    /// A number of literals only, which the compiler computes, and the same of variables, which the machine does.
+    fn twice(&mut self) -> Statement {
+        let mut given = String::new();
+        let (known, run) = self.literals(3, &mut given);
+        vec![text(format!("{{ {given}print((\"known\", {known})); print((\"run\", {run})); }}"))]
+    }
+
+    fn literals(&mut self, depth: usize, given: &mut String) -> (String, String) {
+        if depth == 0 || self.random.chance(15) {
+            let (number, ty) = (*self.random.pick(&NUMBERS), *self.random.pick(&INTEGERS));
+            let literal = match self.random.below(5) {
+                0 | 1 => number.to_owned(),
+                2 => format!("-{number}"),
+                3 => ["true", "false", "sizeof(uint64)", "strlen(\"abc\")"][self.random.below(4)].to_owned(),
+                _ => format!("({ty}){number}"),
+            };
+            let variable = format!("$g{}", self.name());
+            given.push_str(&format!("let {variable} = {literal}; "));
+            return (literal, variable);
+        }
+        let template = match self.random.below(10) {
+            0..=5 => format!("(§ {} §)", self.random.pick(&OPERATORS)),
+            6 => format!("(§ {} §)", self.random.pick(&COMPARISONS)),
+            7 => format!("({})(§)", self.random.pick(&INTEGERS)),
+            8 => format!("{}(§)", ["-", "~", "!", "(bool)"][self.random.below(4)]),
+            _ => "(§ ? § : §)".to_owned(),
+        };
+        let (mut known, mut run) = (String::new(), String::new());
+        for (index, piece) in template.split('§').enumerate() {
+            if index > 0 {
+                let (inner_known, inner_run) = self.literals(depth - 1, given);
+                known.push_str(&inner_known);
+                run.push_str(&inner_run);
+            }
+            known.push_str(piece);
+            run.push_str(piece);
+        }
+        (known, run)
     }
 
     fn name(&mut self) -> usize {

@@ -78,6 +78,8 @@ const SHOWN: usize = 6;
 enum Wrong {
     /// The output in the kernel is another.
     Differs,
+    /// What the compiler computes is another than what the machine does.
+    Folded,
     /// The checker took it, the kernel's verifier did not.
     Refused,
     /// The compiler did not take it, with this error.
@@ -175,6 +177,9 @@ impl Runner {
             Ok(userspace) => userspace,
             Err(ran) => return ran,
         };
+        if let Some(told) = folded_otherwise(&userspace) {
+            return Ran::Wrong(Wrong::Folded, told);
+        }
         if userspace == kernel {
             return Ran::Well;
         }
@@ -226,6 +231,7 @@ impl Runner {
         let flags = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| *flag).collect::<String>();
         let title = match wrong {
             Wrong::Differs => "gives something else in the kernel",
+            Wrong::Folded => "gives something else where the compiler computes it",
             Wrong::Refused => "is refused by the kernel's verifier, though the checker took it",
             Wrong::Ill(_) => "is refused by the compiler: the generator made a wrong program",
             Wrong::Crashed => "makes scope fail",
@@ -282,6 +288,20 @@ impl Runner {
 fn script(programs: &[Program], kernel: bool) -> String {
     let probe = if kernel { format!("sys_enter /pid == cpid && args.id == {CALL}/") } else { "BEGIN".to_owned() };
     programs.iter().map(|program| program.clause(&probe)).collect()
+}
+
+/// What was computed by the compiler and came out as something else when it was run, in the line behind.
+fn folded_otherwise(printed: &str) -> Option<String> {
+    let mut lines = printed.lines();
+    while let Some(line) = lines.next() {
+        if line.contains("[\"known\",") {
+            let run = lines.next().unwrap_or_default();
+            if line.replace("[\"known\",", "[\"run\",") != run {
+                return Some(format!("{line}\n{run}"));
+            }
+        }
+    }
+    None
 }
 
 /// The first line that differs.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 
-use super::run::{SCOPE, check, finished, load_command, run, same, scope, with_load};
+use super::run::{Ran, SCOPE, check, finished, load_command, of_type, run, same, scope, with_load};
 
 pub fn the_commands_status_is_passed_on() -> Result<(), Failed> {
     with_load(&["-q", "-e", "BEGIN { @ = 1; }"], &["status", "7"]).ended_with(7)?;
@@ -97,6 +97,8 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
         (&["explan"], "did you mean `explain`?"),
         (&["explain", "203"], "did you mean `E0203`?"),
         (&["fmt"], "name the scripts to format"),
+        (&["check-system", "now"], "check-system takes no arguments"),
+        (&["check-sytem"], "did you mean `check-system`?"),
         (&["fmt", "--chek", "x"], "there is no option `--chek` here"),
         (&["fmt", missing.as_str()], "no such file or directory"),
         (&["-e", "sys_enter { @ = pidd; }"], "help: `scope explain E0322` tells more\n"),
@@ -105,8 +107,18 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
         (&[folder.as_str()], "is a directory"),
         (&[binary.as_str()], "is not UTF-8: see line 2"),
         (&["--no-such-option", "-e", "BEGIN { }"], "there is no option `--no-such-option`"),
+        (&["--no-such-option"], "there is no option `--no-such-option`"),
+        (&["--folow"], "did you mean `--follow`?"),
         (&["-e", "fn f() { let = ; } BEGIN { }"], "this is no rhai"),
         (&["-l", "nothing_of_this_name"], "no probe matches"),
+        (&["-l", "*:nothing_of_this_name:*"], "`scope -l 'uprobe:BINARY:*'`"),
+        (&["-l", "openatt2"], "no probe matches `openatt2`; did you mean `openat2`?"),
+        (&["-lv", "t:sched:sched_swich"], "did you mean `tracepoint:sched:sched_switch`?"),
+        (&["-l", "tracepont:sched:*"], "did you mean `tracepoint:sched:*`?"),
+        (&["-l", "sched:sched_sw*"], "did you mean `tracepoint:sched:sched_sw*`?"),
+        (&["-l", "u:libc:getenw"], "did you mean `uprobe:libc:getenv`?"),
+        (&["-l", "-e", "sys_enter { @ = pidd; }"], "did you mean `pid`?"),
+        (&["-l", missing.as_str()], "no such file or directory"),
     ] {
         let ran = run(arguments);
         check(ran.status == 2 && ran.stderr.contains(message), || {
@@ -119,23 +131,97 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
     Ok(())
 }
 
-pub fn without_root_the_capability_is_named() -> Result<(), Failed> {
+pub fn output_that_goes_nowhere_is_an_error() -> Result<(), Failed> {
+    use std::os::unix::process::CommandExt;
+    for arguments in [&["--version"][..], &["--help"], &["-q", "-e", "BEGIN { @x[1] = 1; }"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+        let ran = finished(scope(arguments).stdout(full).stderr(Stdio::piped()).output());
+        ran.ended_with(1)?;
+        check(ran.stderr.contains("No space left on device"), || ran.stderr.clone())?;
+        let mut closed = scope(arguments);
+        // SAFETY: a call that is allowed between fork and exec.
+        unsafe {
+            closed.pre_exec(|| {
+                libc::close(libc::STDOUT_FILENO);
+                Ok(())
+            })
+        };
+        let ran = finished(closed.stdout(Stdio::null()).stderr(Stdio::piped()).output());
+        ran.ended_with(1)?;
+        same(ran.stderr.as_str(), "error: standard output is closed: there is nowhere to write to\n")?;
+    }
+    let version = run(&["--version"]);
+    version.succeeded()?;
+    check(version.stdout.starts_with("scope ") && run(&["-V"]).stdout == version.stdout, || version.stdout.clone())
+}
+
+pub fn a_script_may_begin_with_a_byte_order_mark() -> Result<(), Failed> {
+    let path = std::env::temp_dir().join(format!("scope-mark-{}.scope", std::process::id()));
+    std::fs::write(&path, "\u{feff}BEGIN { print(1); exit(); }\n")?;
+    let ran = run(&["-q", &path.to_string_lossy()]);
+    std::fs::remove_file(&path)?;
+    ran.succeeded()?;
+    same(ran.stdout.as_str(), "1\n")
+}
+
+/// Runs `scope` as a user who may do nothing.
+fn as_nobody(arguments: &[&str]) -> Result<Ran, Failed> {
     use std::os::unix::process::CommandExt;
     // A copy that everybody may run, wherever the binary lies.
     let copy = std::env::temp_dir().join(format!("scope-copy-{}", std::process::id()));
     std::fs::copy(SCOPE.get().ok_or("no binary")?, &copy)?;
-    let as_nobody = |text: &str| {
-        let mut command = Command::new(&copy);
-        command.args(["-e", text]).uid(65534).gid(65534).stdin(Stdio::null());
-        finished(command.output())
-    };
-    let ran = as_nobody("sys_enter { @ = count(); }");
-    let userspace = as_nobody("BEGIN { printf(\"no kernel needed\\n\"); exit(); }");
+    let mut command = Command::new(&copy);
+    let ran = finished(command.args(arguments).uid(65534).gid(65534).stdin(Stdio::null()).output());
     std::fs::remove_file(&copy)?;
+    Ok(ran)
+}
+
+pub fn without_root_the_capability_is_named() -> Result<(), Failed> {
+    let ran = as_nobody(&["-e", "sys_enter { @ = count(); }"])?;
+    let userspace = as_nobody(&["-e", "BEGIN { printf(\"no kernel needed\\n\"); exit(); }"])?;
     ran.ended_with(1)?;
     check(ran.stderr.contains("CAP_BPF, CAP_PERFMON"), || ran.stderr.clone())?;
     userspace.succeeded()?;
     same(userspace.stdout.as_str(), "no kernel needed\n")
+}
+
+pub fn the_system_is_checked() -> Result<(), Failed> {
+    let ran = run(&["check-system", "-f", "json"]);
+    ran.succeeded()?;
+    let records = ran.json()?;
+    let state = |name: &str| -> Result<(String, String), Failed> {
+        let row = of_type(&records, "check").find(|row| row["name"] == name).ok_or(format!("no row of {name}"))?;
+        let text = |part: &str| row[part].as_str().map(str::to_owned).ok_or(format!("{row}: no {part}"));
+        Ok((text("state")?, [text("why")?, text("help")?].concat()))
+    };
+    same(state("CAP_BPF")?.0.as_str(), "held")?;
+    let kprobes = std::path::Path::new("/sys/bus/event_source/devices/kprobe").exists();
+    for provider in scope_dsl::probes::PROVIDERS {
+        let (found, why) = state(provider.name)?;
+        let expected = match provider.name {
+            "kprobe" | "kretprobe" if !kprobes => "missing",
+            // It is not for us to say where these work.
+            "fentry" | "fexit" | "hardware" | "watchpoint" | "iter" => &found,
+            _ => "works",
+        };
+        check(found == expected && (found == "works") == why.is_empty(), || {
+            format!("{}: {found}: {why}", provider.name)
+        })?;
+    }
+    let text = run(&["check-system"]);
+    text.succeeded()?;
+    let columns = text.stdout.lines().filter(|line| line.starts_with("tracepoint ") && line.ends_with(" works"));
+    same(columns.count(), 1)?;
+    // Who may not trace is told so.
+    let ran = as_nobody(&["check-system"])?;
+    ran.ended_with(1)?;
+    let said =
+        |line: &str| ran.stdout.lines().any(|have| have.split_whitespace().collect::<Vec<_>>().join(" ") == line);
+    check(said("tracepoint missing CAP_BPF and CAP_PERFMON are missing") && said("BEGIN works"), || {
+        ran.stdout.clone()
+    })?;
+    same(ran.stderr.as_str(), "")?;
+    run(&["check-system", "-f", "folded"]).ended_with(2)
 }
 
 pub fn a_script_file_takes_arguments() -> Result<(), Failed> {
@@ -189,9 +275,72 @@ pub fn probes_are_listed() -> Result<(), Failed> {
     let unsaid = run(&["-l", "uprobe:*"]);
     unsaid.ended_with(2)?;
     check(unsaid.stderr.contains("say of which program"), || unsaid.stderr)?;
+    let libc = run(&["-l", "*:libc:getenv"]).stdout;
+    same(libc.as_str(), "uprobe:libc:getenv\nuretprobe:libc:getenv\n")?;
     check(run(&["-l", "openat2"]).stdout.contains("tracepoint:syscalls:sys_enter_openat2\n"), || {
         "no substring".to_owned()
     })
+}
+
+pub fn probes_are_listed_with_what_they_are_given() -> Result<(), Failed> {
+    let pattern = "tracepoint:raw_syscalls:sys_ex*";
+    for flags in [&["-lv", pattern][..], &["-l", "-v", pattern], &["-v", "-l", pattern], &["-l", pattern, "-v"]] {
+        let ran = run(flags);
+        ran.succeeded()?;
+        same(ran.stdout.as_str(), "tracepoint:raw_syscalls:sys_exit\n    long id\n    long ret\n")?;
+    }
+    let raw = run(&["-lv", "rt:sched_switch"]);
+    raw.succeeded()?;
+    check(
+        raw.stdout.starts_with("rawtracepoint:sched_switch\n    bool preempt\n    struct task_struct * prev\n"),
+        || raw.stdout.clone(),
+    )?;
+    let own = std::env::current_exe()?;
+    let usdt = run(&["-lv", &format!("usdt:{}:scope:tick", own.display())]);
+    usdt.succeeded()?;
+    let fields = usdt.stdout.lines().skip(1).map(|line| line.split_once('@').map_or(line, |(before, _)| before));
+    same(fields.collect::<Vec<_>>(), vec!["    uint64 arg0 (8", "    int32 arg1 (-4", "    uint32 arg2 (4"])?;
+    same(run(&["-lv", "u:libc:getenv"]).stdout.as_str(), "uprobe:libc:getenv\n")?;
+    let tasks = "iter:task\n    struct bpf_iter_meta * meta\n    struct task_struct * task\n";
+    same(run(&["-lv", "iter:task"]).stdout.as_str(), tasks)?;
+    if run(&["--dry-run", "-e", "kprobe:vfs_read { }"]).status == 0 {
+        let read = run(&["-lv", "kprobe:vfs_read", "kretprobe:vfs_read"]);
+        let arguments = "kprobe:vfs_read\n    struct file * file\n    char * buf\n    size_t count\n    loff_t * pos\n";
+        same(read.stdout, format!("{arguments}kretprobe:vfs_read\n    ssize_t retval\n"))?;
+        let start = std::time::Instant::now();
+        let all = run(&["-l", "kprobe:*"]).stdout.lines().count();
+        check(all > 10_000 && start.elapsed() < Duration::from_secs(5), || format!("{all} in {:?}", start.elapsed()))?;
+    }
+    if run(&["--dry-run", "-e", "fexit:vfs_read { }"]).status == 0 {
+        let read = run(&["-lv", "fexit:vfs_read"]).stdout;
+        check(
+            read.starts_with("fexit:vfs_read\n    struct file * file\n") && read.ends_with("\n    ssize_t retval\n"),
+            || read.clone(),
+        )?;
+    }
+    Ok(())
+}
+
+pub fn probes_of_a_script_are_listed() -> Result<(), Failed> {
+    let path = std::env::temp_dir().join(format!("scope-list-{}.scope", std::process::id()));
+    let name = path.to_string_lossy().into_owned();
+    std::fs::write(&path, "tracepoint:raw_syscalls:* { @[probe] = count(); } interval:s:1 { exit(); }")?;
+    let of_file = run(&["-l", &name]);
+    std::fs::remove_file(&path)?;
+    of_file.succeeded()?;
+    // A pattern's probes are in the kernel's order.
+    let mut listed = of_file.stdout.lines().collect::<Vec<_>>();
+    listed.sort_unstable();
+    same(listed, vec!["interval:s:1", "tracepoint:raw_syscalls:sys_enter", "tracepoint:raw_syscalls:sys_exit"])?;
+    same(of_file.stderr.as_str(), "")?;
+    let bundled = run(&["-l", "opensnoop"]);
+    check(bundled.stdout.contains("tracepoint:syscalls:sys_exit_openat\n"), || bundled.stdout.clone())?;
+    let text = run(&["-lv", "-e", "BEGIN { } sys_exit { @ = count(); }"]);
+    same(text.stdout.as_str(), "BEGIN\ntracepoint:raw_syscalls:sys_exit\n    long id\n    long ret\n")?;
+    // A program is no script.
+    let own = std::env::current_exe()?.to_string_lossy().into_owned();
+    let functions = run(&["-l", &own]).stdout;
+    check(functions.contains(&format!("usdt:{own}:scope:tick\n")), || functions.clone())
 }
 
 pub fn debug_shows_the_plan() -> Result<(), Failed> {

@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 
 use scope_tests::process::{call, set_name};
 
+use super::load_tools_b;
+
+use super::load_tools_a as tools_a;
+
 /// Runs a load: `NAME [NUMBER]`.
 pub fn run(arguments: &[OsString]) {
     let name = arguments[0].to_string_lossy();
@@ -43,7 +47,13 @@ pub fn run(arguments: &[OsString]) {
         "unshared" => unshared(number),
         "watched" => watched(number),
         "status" => std::process::exit(number as i32),
-        other => panic!("no load is called {other}"),
+        "disk" => tools_a::disk(number),
+        "users" => tools_a::users(),
+        "naps" => tools_a::naps(number),
+        "lookups" => tools_a::lookups(),
+        "makes" => tools_a::makes(number),
+        "crowd" => tools_a::crowd(number),
+        other => assert!(load_tools_b::run(other, number), "no load is called {other}"),
     }
 }
 

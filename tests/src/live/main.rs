@@ -6,12 +6,18 @@
 mod cli;
 mod counting;
 mod load;
+mod load_tools_a;
+mod load_tools_b;
 mod output;
 mod probes;
 mod providers;
 mod readme;
 mod run;
 mod scripts;
+mod tools_io;
+mod tools_net;
+mod tools_sched;
+mod tools_sys;
 mod values;
 
 use std::path::PathBuf;
@@ -70,6 +76,7 @@ const TESTS: &[Test] = tests! {
         raw_tracepoints_have_arguments_by_name
         tracepoints_of_one_clause_share_a_program
         probes_can_be_given_a_name
+        a_function_is_the_same_at_all_its_probes
         a_signal_runs_a_clause
         functions_of_a_library_are_counted
         functions_have_arguments_and_results
@@ -95,6 +102,7 @@ const TESTS: &[Test] = tests! {
         addresses_groups_and_times_have_names
         a_time_series_adds_up
         output_to_a_file
+        folded_stacks_make_a_flame_graph
     }
     scripts {
         opensnoop_sees_opens_and_errors
@@ -103,6 +111,48 @@ const TESTS: &[Test] = tests! {
         hello_and_syscall_have_the_fields_of_the_seeds
         help_is_the_head_comment
         one_liners_of_bpftrace_run_unchanged
+    }
+    tools_io {
+        biosnoop_shows_each_request
+        biolatency_measures_each_request
+        biostacks_and_bitesize_know_who_asked
+        execsnoop_shows_arguments_and_failures
+        opensnoop_chooses
+        bashreadline_shows_what_is_typed
+        the_first_tools_say_what_they_are
+    }
+    tools_sched {
+        runqlat_measures_who_has_to_wait
+        runqlen_and_cpuwalk_sample_the_cpus
+        pidpersec_counts_processes_and_threads
+        loads_shows_the_averages
+        naptime_compares_with_what_was_asked
+        killsnoop_shows_signals_and_errors
+        setuids_shows_each_call
+        gethostlatency_shows_names_and_failures
+    }
+    tools_net {
+        tcplife_knows_both_ends
+        tcpconnect_shows_attempts
+        tcpaccept_shows_the_queue
+        tcpretrans_sees_what_is_sent_again
+        tcpdrop_has_reasons
+        undump_shows_what_is_taken
+        tcpsynbl_counts_by_queue
+    }
+    tools_sys {
+        statsnoop_sees_every_call
+        syscount_has_options
+        syncsnoop_names_the_file
+        threadsnoop_names_the_function
+        writeback_counts_pages
+        capable_says_what_is_denied
+        oomkill_names_the_victim
+        sslsnoop_sees_a_connection
+        ssllatency_tells_success_from_failure
+        vfs_scripts_count
+        dcsnoop_shows_what_is_not_cached
+        others_are_accepted_or_say_what_is_missing
     }
     readme {
         every_command_runs
@@ -113,16 +163,21 @@ const TESTS: &[Test] = tests! {
         an_interrupt_ends_cleanly
         a_closed_pipe_ends_silently
         mistakes_have_status_2
+        output_that_goes_nowhere_is_an_error
+        a_script_may_begin_with_a_byte_order_mark
         without_root_the_capability_is_named
         a_script_file_takes_arguments
         what_is_too_large_names_the_limit
         a_dry_run_attaches_nothing
         probes_are_listed
+        probes_are_listed_with_what_they_are_given
+        probes_of_a_script_are_listed
         debug_shows_the_plan
         the_way_of_attaching_is_explained
         the_environment_holds_settings
         a_code_is_explained
         scripts_are_formatted_in_place
+        the_system_is_checked
     }
 };
 

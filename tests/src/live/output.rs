@@ -149,3 +149,44 @@ pub fn output_to_a_file() -> Result<(), Failed> {
     std::fs::remove_file(&path)?;
     same((ran.stdout.as_str(), ran.stderr.as_str(), written.as_str()), ("", "", "hello\n"))
 }
+
+pub fn folded_stacks_make_a_flame_graph() -> Result<(), Failed> {
+    let calls =
+        "tracepoint:raw_syscalls:sys_enter /pid == cpid && args.id == 110/ { @calls[comm, ustack, kstack] = count(); }";
+    let ran = with_load(&["-f", "folded", "-e", calls], &["slow", "500"]);
+    ran.succeeded()?;
+    check(ran.stdout.lines().all(|line| line.starts_with("live;") && line.contains("syscall;")), || {
+        ran.stdout.clone()
+    })?;
+    let counts = ran.stdout.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    check(counts.sum::<u64>() >= 20, || ran.stdout.clone())?;
+    let drawn = flame_graph(&ran.stdout)?;
+    check(ran.stdout.contains(";do_syscall_64_[k];"), || ran.stdout.clone())?;
+    // The mark of the kernel's frames becomes a colour.
+    for name in ["live", "syscall", "do_syscall_64"] {
+        check(drawn.contains(&format!("<title>{name} (")), || format!("no {name} in\n{}", ran.stdout))?;
+    }
+    // What is no folded stack stands apart.
+    let samples = "profile:hz:999 /pid == cpid/ { @samples[ustack] = count(); @all = count(); }
+        END { printf(\"the end\\n\"); }";
+    let ran = with_load(&["-f", "folded", "-e", samples], &["burn", "300"]);
+    ran.succeeded()?;
+    let drawn = flame_graph(&ran.stdout)?;
+    check(drawn.contains("<title>rand (") || drawn.contains("<title>random ("), || ran.stdout.clone())?;
+    check(ran.stderr.contains("the end\n") && ran.stderr.contains("\n@all: "), || ran.stderr)?;
+    let ran = run(&["-f", "folded", "-e", "BEGIN { @ = count(); exit(); }"]);
+    same(ran.stdout.as_str(), "")?;
+    check(ran.stderr.contains("`-f folded` has nothing to write") && ran.stderr.contains("@: 1\n"), || ran.stderr)
+}
+
+/// The graph of folded stacks; fails if a line is none.
+fn flame_graph(folded: &str) -> Result<String, Failed> {
+    let mut options = inferno::flamegraph::Options::default();
+    options.no_javascript = true;
+    let mut drawn = Vec::new();
+    inferno::flamegraph::from_lines(&mut options, folded.lines(), &mut drawn)?;
+    let drawn = String::from_utf8(drawn)?;
+    // Lines that it can't read it leaves out, and tells a log only.
+    check(!folded.is_empty() && drawn.contains("<svg "), || drawn.clone())?;
+    Ok(drawn)
+}

@@ -186,7 +186,7 @@ pub fn static_probes_have_arguments() -> Result<(), Failed> {
         same((map, ran.value(&format!("@{map}: "))?), (map, value))?;
     }
     check(ran.stdout.contains(&format!("usdt:{own}:scope:tick -49 4\n")), || ran.stdout.clone())?;
-    let listed = run(&["-l", &format!("usdt:{own}:*")]);
+    let listed = run(&["-l", &format!("usdt:{own}:scope:*")]);
     same(listed.stdout, format!("usdt:{own}:scope:tick\n"))
 }
 
@@ -261,4 +261,19 @@ pub fn probes_can_be_given_a_name() -> Result<(), Failed> {
     check(ran.stdout.starts_with("last\n"), || ran.stdout.clone())?;
     let many = run(&["-e", "a=tracepoint:syscalls:sys_enter_* { @ = count(); }"]);
     check(many.status == 2 && many.stderr.contains("a name is one probe's"), || many.stderr)
+}
+
+pub fn a_function_is_the_same_at_all_its_probes() -> Result<(), Failed> {
+    let ran = script(
+        "uprobe:libc:rand /pid == cpid/ { @start[func] = 1; @[func] = count(); }
+         uretprobe:libc:rand /pid == cpid && has_key(@start, func)/ { @[func] = count(); @names[func == \"rand\", probe] = count(); }
+         uprobe:libc:ran*, uprobe:libc:getenv /pid == cpid && func == \"rand\"/ { @pattern[func] = count(); }",
+        &["rand", "100"],
+    )?;
+    same(ran.value("@[rand]: ")?, "200")?;
+    same(ran.value("@pattern[rand]: ")?, "100")?;
+    let names = ran.stdout.lines().find(|line| line.starts_with("@names["));
+    check(names.is_some_and(|line| line.contains("@names[1, uretprobe:/") && line.ends_with(":rand]: 100")), || {
+        ran.stdout.clone()
+    })
 }

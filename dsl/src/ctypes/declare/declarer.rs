@@ -444,7 +444,8 @@ pub(super) fn unknown(types: &Types, name: &TypeName) -> Diagnostic {
         Specifier::Words(words) => (Named::Typedef, words.trim()),
         Specifier::Body(_) | Specifier::Values(_) | Specifier::Function => (Named::Typedef, ""),
     };
-    let error = Diagnostic::error("E0340", name.span, format!("unknown type `{}`", tagged(kind, text)), "no such type");
+    let error =
+        Diagnostic::error("E0340", name.named, format!("unknown type `{}`", tagged(kind, text)), "no such type");
     let others = [Named::Struct, Named::Union, Named::Enum, Named::Typedef].into_iter().filter(|other| *other != kind);
     if let Some(other) = others.into_iter().find(|other| types.named(*other, text).is_some()) {
         return error.help(format!("did you mean `{}`?", tagged(other, text)));

@@ -14,9 +14,9 @@ fn problems(text: &str) -> Vec<(&'static str, String)> {
 #[test]
 fn what_is_wrong_is_said_once_and_at_its_place() {
     let cases: [(&str, &[(&str, &str)]); 31] = [
-        ("struct a { int x; foo_t y; };", &[("E0340", "foo_t y")]),
-        ("struct a { struct foo y; };", &[("E0340", "struct foo y")]),
-        ("struct a { enum foo y; enum state s; };", &[("E0340", "enum foo y")]),
+        ("struct a { int x; foo_t y; };", &[("E0340", "foo_t")]),
+        ("struct a { struct foo y; };", &[("E0340", "struct foo")]),
+        ("struct a { enum foo y; enum state s; };", &[("E0340", "enum foo")]),
         ("struct a { struct foo *y; struct foo *z; };", &[]),
         ("struct a { struct foo *y; struct foo z; };", &[("E0341", "struct foo z")]),
         ("struct a { struct foo *y; struct foo z[2]; };", &[("E0341", "struct foo z[2]")]),
@@ -43,7 +43,7 @@ fn what_is_wrong_is_said_once_and_at_its_place() {
         ("enum a { X, Y, X };", &[("E0345", "X")]),
         ("enum a { X }; enum b { X };", &[("E0345", "X")]),
         ("typedef int a; typedef int a; typedef long a;", &[("E0345", "a")]),
-        ("typedef foo_t a; struct b { a x; };", &[("E0340", "foo_t a")]),
+        ("typedef foo_t a; struct b { a x; };", &[("E0340", "foo_t")]),
         ("struct a { char x[]; int y; };", &[("E0368", "char x[]")]),
         ("union a { int y; char x[]; };", &[("E0368", "char x[]")]),
         ("struct a { char x[9999999999]; };", &[("E0346", "char x[9999999999]")]),
