@@ -30,8 +30,6 @@ pub struct Config {
     pub print_maps_on_exit: bool,
     /// How stacks are written.
     pub stack_mode: StackMode,
-    /// What stands behind a string that was cut.
-    pub str_trunc_trailer: String,
     /// Whether `stats()` shows minimum, maximum and standard deviation.
     pub stats_detail: bool,
     /// Whether the keys of a map in JSON are lists of their parts, which nothing in them can blur.
@@ -50,7 +48,6 @@ impl Default for Config {
             missing_probes: MissingProbes::Error,
             print_maps_on_exit: true,
             stack_mode: StackMode::Bpftrace,
-            str_trunc_trailer: "..".to_owned(),
             stats_detail: false,
             json_key_lists: false,
             max_loop_rounds: crate::limits::LOOP_ROUNDS,
@@ -149,10 +146,7 @@ rows! {
         config.stats_detail = truth(value)?;
         Some(())
     };
-    "str_trunc_trailer" "any text" "what stands behind a string that was cut" |config, value| {
-        config.str_trunc_trailer = value.to_owned();
-        Some(())
-    };
+    "str_trunc_trailer" "any text" "taken and ignored: nothing stands behind a string that was cut; such are counted and reported" nothing;
     "unstable_dw_ustack" "any" "taken and ignored" nothing;
     "unstable_import" "any" "taken and ignored: import works" nothing;
     "unstable_import_statement" "any" "taken and ignored: import works" nothing;

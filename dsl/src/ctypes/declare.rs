@@ -29,6 +29,8 @@ pub struct StructDecl {
     pub name: Option<Name>,
     /// Whether it is a union.
     pub union: bool,
+    /// Whether its members lie without gaps.
+    pub packed: bool,
     /// Its members, in order.
     pub members: Vec<MemberDecl>,
     /// All of it.

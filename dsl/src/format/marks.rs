@@ -86,7 +86,7 @@ impl Marker<'_> {
     fn item(&mut self, item: &Pair<'_, Rule>) {
         let semicolon = matches!(
             item.as_rule(),
-            Rule::import | Rule::structure | Rule::enumeration | Rule::alias | Rule::declaration
+            Rule::import | Rule::structure | Rule::forward | Rule::enumeration | Rule::alias | Rule::declaration
         );
         if item.as_rule() != Rule::EOI {
             self.end(item, semicolon);

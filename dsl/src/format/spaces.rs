@@ -35,8 +35,9 @@ impl Pair<'_> {
         }
         match right {
             "," | ";" | ")" | "]" => return false,
-            "[" => return !matches!(behind, Rule::index | Rule::map | Rule::extent),
+            "[" => return !matches!(behind, Rule::index | Rule::map | Rule::extent | Rule::length),
             "(" if takes_arguments(behind) => return false,
+            "(" if behind == Rule::function_pointer && left == ")" => return false,
             ":" if matches!(behind, Rule::emit_field | Rule::let_statement) => return false,
             "}" if left == "{" => return false,
             "/" if behind == Rule::predicate => return self.opens_predicate,
@@ -99,5 +100,6 @@ fn takes_arguments(rule: Rule) -> bool {
             | Rule::type_of
             | Rule::declaration
             | Rule::macro_definition
+            | Rule::packed
     )
 }

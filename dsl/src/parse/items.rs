@@ -166,8 +166,13 @@ impl Builder<'_> {
             self.errors.push(Diagnostic::error("E0114", place, "this is no value", "expected an expression"));
             return;
         };
-        let mut inner = Builder { base: name_span.end + blanks, text: value, errors: Vec::new(), operators: 0 };
+        let constants = std::mem::take(&mut self.constants);
+        let mut inner =
+            Builder { base: name_span.end + blanks, text: value, errors: Vec::new(), operators: 0, constants };
         let value = inner.expr(expr);
+        let known = inner.known(&value);
+        self.constants = inner.constants;
+        self.constants.extend(known.map(|known| (name.text.clone(), known)));
         self.errors.append(&mut inner.errors);
         let body = vec![Statement { span: value.span, kind: StatementKind::Expr(value) }];
         script.macros.push(Macro { name, parameters: Vec::new(), called: false, body });

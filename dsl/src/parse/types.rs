@@ -2,7 +2,7 @@
 
 use pest::iterators::Pair;
 
-use crate::ast::TypeRef;
+use crate::ast::{Binary, Expr, ExprKind, TypeRef};
 use crate::ctypes::declare::{EnumDecl, EnumeratorDecl, MemberDecl, Specifier, StructDecl, TypeName, TypedefDecl};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
@@ -12,11 +12,12 @@ use super::{Builder, Rule};
 impl Builder<'_> {
     pub(super) fn structure(&mut self, pair: Pair<'_, Rule>) -> StructDecl {
         let span = self.span(&pair);
-        let (mut name, mut union, mut members) = (None, false, Vec::new());
+        let (mut name, mut union, mut packed, mut members) = (None, false, false, Vec::new());
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::aggregate_keyword => union = part.as_str().starts_with("union"),
                 Rule::identifier => name = Some(self.name(&part)),
+                Rule::packed => packed = true,
                 _ => {
                     for line in part.into_inner() {
                         members.extend(self.members(line));
@@ -24,7 +25,7 @@ impl Builder<'_> {
                 }
             }
         }
-        StructDecl { name, union, members, span }
+        StructDecl { name, union, packed, members, span }
     }
 
     /// The members that one line declares.
@@ -61,7 +62,17 @@ impl Builder<'_> {
             match part.as_rule() {
                 Rule::stars => member.ty.pointers = stars(&part),
                 Rule::identifier => member.name = Some(self.name(&part)),
-                Rule::extent => member.ty.arrays.push(self.extent(part)),
+                Rule::length => member.ty.arrays.push(self.length(part)),
+                Rule::function_pointer => {
+                    member.ty.specifier = Specifier::Function;
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::some_stars => member.ty.pointers = stars(&part),
+                            Rule::identifier => member.name = Some(self.name(&part)),
+                            _ => member.ty.arrays.push(self.length(part)),
+                        }
+                    }
+                }
                 _ => {
                     let width = part.into_inner().next().expect("a width is a number");
                     member.bits = Some(self.number(&width));
@@ -69,6 +80,38 @@ impl Builder<'_> {
             }
         }
         member
+    }
+
+    /// How many elements an array has: a number, or what is computed of numbers and of names that `#define` gave them.
+    fn length(&mut self, pair: Pair<'_, Rule>) -> Option<u64> {
+        let expr = self.expr(pair.into_inner().next()?);
+        let known = self.known(&expr);
+        if known.is_none() {
+            let error =
+                Diagnostic::error("E0361", expr.span, "not known when the script is compiled", "expected a number");
+            self.errors.push(error.help("`#define NAME 16` in front of it gives a number a name"));
+        }
+        Some(known.unwrap_or(1))
+    }
+
+    /// The number that an expression is, as far as that is seen without types.
+    pub(super) fn known(&self, expr: &Expr) -> Option<u64> {
+        match &expr.kind {
+            ExprKind::Int(number) => Some(*number),
+            ExprKind::Ident(name) => self.constants.get(name).copied(),
+            ExprKind::Binary(operator, left, right) => {
+                let (left, right) = (self.known(left)?, self.known(right)?);
+                match operator {
+                    Binary::Add => left.checked_add(right),
+                    Binary::Sub => left.checked_sub(right),
+                    Binary::Mul => left.checked_mul(right),
+                    Binary::Div => left.checked_div(right),
+                    Binary::Shl => u32::try_from(right).ok().and_then(|right| left.checked_shl(right)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
     }
 
     fn extent(&mut self, pair: Pair<'_, Rule>) -> Option<u64> {

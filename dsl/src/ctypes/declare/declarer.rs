@@ -96,7 +96,7 @@ impl<'a> Declarer<'a> {
     }
 
     fn body(&mut self, declared: &StructDecl) -> Body {
-        let mut layout = Layout::new(declared.union);
+        let mut layout = Layout::new(declared.union, declared.packed);
         let mut members = Vec::new();
         let mut names = HashMap::new();
         // The next member's place, at the worst, must be one that 32 bits hold.
@@ -111,7 +111,7 @@ impl<'a> Declarer<'a> {
                 if std::mem::take(&mut fits) {
                     self.error("E0346", member.span, "the type is too large", "it would be larger than 512 MiB");
                 }
-                layout = Layout::new(declared.union);
+                layout = Layout::new(declared.union, declared.packed);
                 continue;
             }
             let name = member.name.as_ref().map_or("", |name| &name.text);
@@ -139,7 +139,13 @@ impl<'a> Declarer<'a> {
     fn place(&mut self, member: &MemberDecl, ty: TypeId, layout: &mut Layout) -> Option<(u64, Option<u32>)> {
         if let Some(width) = member.bits {
             let (size, width) = self.bit_field(member, ty, width)?;
-            return Some((layout.bit_field(size, width, member.name.is_some()), Some(width)));
+            let start = layout.bit_field(size, width, member.name.is_some());
+            if start % 8 + u64::from(width) > 64 {
+                let label = "it lies in nine bytes; expected no more than eight";
+                self.error("E0343", member.span, "the bit field can't be read at once", label);
+                return None;
+            }
+            return Some((start, Some(width)));
         }
         if member.name.is_none() && !is_anonymous(&member.ty) {
             return None;
