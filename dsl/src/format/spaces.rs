@@ -30,16 +30,14 @@ impl Pair<'_> {
     fn wanted(&self) -> bool {
         let (left, right) = (self.part(self.left), self.part(self.right));
         let (before, behind) = (self.left.owner, self.right.owner);
-        if behind == Rule::parameter_types {
-            return false;
-        }
-        if before != Rule::parameter_types && self.left.kind == Kind::Whole || self.right.kind == Kind::Whole {
+        if self.left.kind == Kind::Whole || self.right.kind == Kind::Whole {
             return right != ",";
         }
         match right {
             "," | ";" | ")" | "]" => return false,
             "[" => return !matches!(behind, Rule::index | Rule::map | Rule::extent | Rule::length),
             "(" if takes_arguments(behind) => return false,
+            "(" if behind == Rule::parameter_types && left == ")" => return false,
             ":" if matches!(behind, Rule::emit_field | Rule::let_statement) => return false,
             "}" if left == "{" => return false,
             "/" if behind == Rule::predicate => return self.opens_predicate,
@@ -57,6 +55,7 @@ impl Pair<'_> {
             Rule::prefix | Rule::stars | Rule::some_stars | Rule::range | Rule::member if signs => {
                 return false;
             }
+            Rule::parameter_types if left == "*" => return false,
             _ => {}
         }
         // Behind the last name of a path: `a.b` in offsetof and container_of.

@@ -46,6 +46,15 @@ fn what_stands_beside_clauses() {
 }
 
 #[test]
+fn declarations_of_c_stay_as_c_has_them() {
+    let text = "struct later;struct a{int(*f)(int,char*);int:3;char t[2*4];}__attribute__((packed));p{}";
+    assert_eq!(
+        formatted(text),
+        "struct later;\nstruct a {\n    int (*f)(int, char *);\n    int : 3;\n    char t[2 * 4];\n} __attribute__((packed));\np {}\n"
+    );
+}
+
+#[test]
 fn values_of_blocks_keep_their_last_expression_bare() {
     assert_eq!(
         formatted("p { @x = 1 + { $y = 1; $y } }"),

@@ -11,7 +11,7 @@ pub enum Kind {
     LineComment,
     /// `/* ... */`.
     BlockComment,
-    /// What stays as it is: a function, a line of the preprocessor, an attach point, the parameters of a pointer.
+    /// What stays as it is: a function, a line of the preprocessor, an attach point.
     Whole,
     /// A name, a number or a string.
     Word,
@@ -40,9 +40,9 @@ impl Token {
 }
 
 /// The signs of more than one character, the longest first.
-const SIGNS: [&str; 24] = [
-    "<<=", ">>=", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "++",
-    "--", "->", "..", "$#", "::",
+const SIGNS: [&str; 25] = [
+    "<<=", ">>=", "...", "<<", ">>", "<=", ">=", "==", "!=", "&&", "||", "+=", "-=", "*=", "/=", "%=", "&=", "|=",
+    "^=", "++", "--", "->", "..", "$#", "::",
 ];
 
 /// Cuts a text, with braces for angles, into tokens.
@@ -75,11 +75,12 @@ pub fn cut(text: &str, script: &Pair<'_, Rule>) -> Vec<Token> {
 fn find_wholes(pair: &Pair<'_, Rule>, wholes: &mut Vec<(usize, usize)>) {
     for inner in pair.clone().into_inner() {
         match inner.as_rule() {
-            Rule::function | Rule::directive | Rule::shebang | Rule::attach_point | Rule::parameter_types => {
+            Rule::function | Rule::directive | Rule::shebang | Rule::attach_point => {
                 let start = inner.as_span().start();
                 wholes.push((start, start + inner.as_str().trim_end().len()));
             }
-            _ => find_wholes(&inner, wholes),
+            Rule::clause | Rule::attach_points => find_wholes(&inner, wholes),
+            _ => {}
         }
     }
 }
