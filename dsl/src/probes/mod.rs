@@ -174,6 +174,15 @@ pub fn resolve(script: &ast::Script, facts: &dyn KernelFacts, choice: Choice, er
         alias: None,
     };
     let clauses = script.clauses.iter().map(|clause| resolver.clause(clause)).collect::<Vec<_>>();
+    // Where something is wrong, it was said.
+    if clauses.iter().all(Vec::is_empty)
+        && !resolver.errors.any_error()
+        && let Some(first) = script.clauses.first()
+    {
+        let title = "this machine has none of the script's probes: nothing is left to trace";
+        let error = Diagnostic::error(NOT_HERE, first.points[0].span, title, "the first of them");
+        resolver.errors.push(error.help("`config = { missing_probes = error }` says of each what is wrong"));
+    }
     let names = resolver.names;
     if names.len() > choice.most {
         let title = format!("the script names {} probes; the limit is {}", names.len(), choice.most);
