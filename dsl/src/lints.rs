@@ -23,8 +23,12 @@ pub fn look(script: &Script, found: &mut Diagnostics) {
 /// Whether an expression holds nothing but literals.
 pub fn only_literals(expr: &Expr) -> bool {
     let mut only = true;
+    let truth = |name: &str| matches!(name, "true" | "false");
     each(expr, &mut |part| {
         only &= matches!(
+            &part.kind,
+            ExprKind::Ident(name) if truth(name)
+        ) || matches!(
             part.kind,
             ExprKind::Int(_)
                 | ExprKind::Str(_)

@@ -19,8 +19,21 @@ pub struct Only {
     pub cgroup: Option<(u64, Option<u32>)>,
     /// Tasks of this namespace of processes, by its inode number.
     pub pid_namespace: Option<u32>,
+    /// Only this process, by its number in a namespace that lies in others.
+    pub inner: Option<Inner>,
     /// This process, and all that descend from it from now on.
     pub family: Option<u32>,
+}
+
+/// A process of a namespace that lies in others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inner {
+    /// Its number there.
+    pub pid: u32,
+    /// How deep the namespace lies.
+    pub level: u32,
+    /// The namespace's inode number.
+    pub namespace: u32,
 }
 
 /// The map of the processes that are watched; it is scope's own, and not shown.
@@ -51,6 +64,12 @@ impl Only {
             // As `task_active_pid_ns` finds it (`kernel/pid.c`).
             let own = "curtask->thread_pid->numbers[curtask->thread_pid->level]";
             tests.push(format!("{own}.ns->ns.inum == {namespace}"));
+        }
+        if let Some(Inner { pid, level, namespace }) = self.inner {
+            let own = format!("curtask->group_leader->thread_pid->numbers[{level}]");
+            tests.push(format!(
+                "curtask->group_leader->thread_pid->level >= {level} && {own}.nr == {pid} && {own}.ns->ns.inum == {namespace}"
+            ));
         }
         let mut text = String::new();
         if let Some(process) = self.family {

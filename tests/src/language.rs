@@ -94,3 +94,18 @@ fn function_table() -> String {
     let rows = functions::TABLE.iter().map(|row| format!("| `{}` | {} |\n", cell(row.signature), cell(row.summary)));
     format!("| function | |\n| --- | --- |\n{}", rows.collect::<String>())
 }
+
+#[test]
+fn every_bundled_script_has_a_row() -> Result<(), Failed> {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib-scripts");
+    let page = fs::read_to_string(scripts.join("README.md"))?;
+    for path in fs::read_dir(&scripts)?.flatten().map(|entry| entry.path()) {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let missing = path.extension().is_some_and(|extension| extension == "scope")
+            && !page.contains(&format!("\n| `{name}` | "));
+        if missing {
+            return Err(format!("stdlib-scripts/README.md has no row for `{name}`").into());
+        }
+    }
+    Ok(())
+}

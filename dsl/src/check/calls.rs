@@ -153,7 +153,14 @@ impl Checker<'_> {
     fn kernel_address(&mut self, name: &ast::Expr) -> Option<Expr> {
         let text = self.literal_text(name)?;
         let address = self.given.facts.kernel_address(&text);
-        self.found_fact(address, name.span, &format!("the kernel has no symbol `{text}`"))
+        if address.is_none() {
+            let title = format!("the kernel has no symbol `{text}`");
+            let error = Diagnostic::error("E0339", name.span, title, "not found on this machine");
+            self.error(error.help(
+                "/proc/kallsyms lists its symbols; those of variables only if it was built with CONFIG_KALLSYMS_ALL",
+            ));
+        }
+        Some(int(address?, Type::UNSIGNED, name.span))
     }
 
     /// Where a CPU has its copy of a variable (`per_cpu_ptr`, `include/linux/percpu-defs.h`).

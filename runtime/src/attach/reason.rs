@@ -18,6 +18,7 @@ pub fn reason(site: &Site, error: &io::Error) -> Option<&'static str> {
         (Site::Perf { event: Event { rate: Rate::Hertz(_), .. }, .. }, libc::EINVAL) => Some(
             "the kernel samples no more often than /proc/sys/kernel/perf_event_max_sample_rate says: ask for less, or raise it",
         ),
+        (Site::Watchpoint { .. } | Site::Uprobe { .. }, libc::ESRCH | libc::ENOENT) => Some("the process has ended"),
         (Site::Watchpoint { .. }, libc::ENOSPC) => {
             Some("all of the processor's debug registers are taken: x86 has four, and a debugger may hold some")
         }

@@ -22,8 +22,8 @@ use scope_dsl::check::ScriptOption;
 use scope_dsl::config::{self, Config, Refused};
 use scope_dsl::diagnostic::{Diagnostic, Severity, nearest};
 use scope_dsl::lower::BUDGETS;
-use scope_dsl::only::Only;
-use scope_dsl::probes::NOT_HERE;
+use scope_dsl::only::{Inner, Only};
+use scope_dsl::probes::{NOT_HERE, Site};
 use scope_dsl::program::Program;
 use scope_dsl::source::Source;
 use scope_dsl::types::Type;
@@ -137,7 +137,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
     let facts = LiveFacts::new(tracefs.as_ref().ok());
     let options = Options {
         rewrite: !args.no_rewrite,
-        pid: args.pid.filter(|_| !args.follow),
+        pid: args.pid.filter(|_| !args.follow && process::pid_level() == 0),
         only: if args.help { Only::default() } else { only(args, started.as_ref().map(|started| started.pid))? },
         cpid: started.as_ref().map(|started| started.pid).or(command.as_ref().map(|_| 0)),
         start: process::boot_nanos(),
@@ -234,7 +234,19 @@ fn only(args: &Args, started: Option<u32>) -> Result<Only, Failure> {
     }
     let cgroup = cgroup.map(|found| (found.id, found.level));
     let pid_namespace = args.pidns.as_ref().map(|whose| process::pid_namespace(whose).map_err(mistake)).transpose()?;
-    Ok(Only { comm: args.comm.clone(), uid: uid.transpose()?, cgroup, pid_namespace, family })
+    let inner = match (args.pid, process::pid_level()) {
+        (_, 0) => None,
+        _ if args.follow => {
+            let message =
+                "--follow needs the processes' numbers of the first namespace, and scope runs in one inside it";
+            return Err(mistake(format!(
+                "{message}\nhelp: run it outside of the container, or watch one process by -p PID"
+            )));
+        }
+        (Some(pid), level) => Some(Inner { pid, level, namespace: process::pid_namespace("self").map_err(mistake)? }),
+        (None, _) => None,
+    };
+    Ok(Only { comm: args.comm.clone(), uid: uid.transpose()?, cgroup, pid_namespace, inner, family })
 }
 
 /// The settings from outside the script: those of the environment, then those of the command line.
@@ -284,6 +296,9 @@ fn unknown_option(args: &Args, options: &[ScriptOption]) -> Result<(), Failure> 
 fn trace(args: &Args, built: Built, started: Option<Started>, tracefs: Option<&Tracefs>) -> Result<u8, Failure> {
     let pidfd = args.pid.map(process::pidfd).transpose();
     let process = pidfd.map_err(|error| failure(format!("watching process {}: {error}", args.pid.unwrap_or(0))))?;
+    if let Some(pid) = args.pid.filter(|_| !args.quiet) {
+        complain(&replaced(&built, pid));
+    }
     let mut attached =
         built.attach(tracefs, args.pid.filter(|_| !args.follow)).map_err(|error| explain(&error, args))?;
     if !args.quiet {
@@ -304,6 +319,23 @@ fn trace(args: &Args, built: Built, started: Option<Started>, tracefs: Option<&T
         complain(&format!("warning: {warning}\n"));
     }
     Ok(outcome.status)
+}
+
+/// Says so if the watched process runs an older version of a file that is probed: it never gets to where the probes are.
+fn replaced(built: &Built, pid: u32) -> String {
+    let mut said = String::new();
+    for clause in &built.program().clauses {
+        if let Site::Uprobe { path, .. } = &clause.site
+            && process::maps_old(pid, path)
+            && !said.contains(&**path)
+        {
+            said += &format!(
+                "warning: {path} was replaced since process {pid} began: it still runs the old version, where there are no probes\n\
+                 help: restart it, or probe /proc/{pid}/root or /proc/{pid}/map_files\n"
+            );
+        }
+    }
+    said
 }
 
 /// Says which of many probes could not be set.

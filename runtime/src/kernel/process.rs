@@ -8,6 +8,8 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::thread::JoinHandle;
 
+use super::{btf, memory};
+
 /// Why a process can't be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum NoProcess {
@@ -213,6 +215,7 @@ pub fn numa_node() -> u64 {
 pub fn pid_namespace(whose: &str) -> Result<u32, String> {
     let path = match whose.parse::<u32>() {
         Ok(pid) => format!("/proc/{pid}/ns/pid"),
+        Err(_) if whose == "self" => "/proc/self/ns/pid".to_owned(),
         Err(_) => whose.to_owned(),
     };
     let target = fs::read_link(&path).map_err(|error| match error.kind() {
@@ -225,10 +228,31 @@ pub fn pid_namespace(whose: &str) -> Result<u32, String> {
     inode.ok_or_else(|| format!("{path} is no namespace of processes"))
 }
 
-/// How deep this process's namespace of processes lies in others: it has a number in each.
+/// The inode number of the first namespace of processes (`PROC_PID_INIT_INO`, `include/linux/proc_ns.h`).
+const FIRST_NAMESPACE: u32 = 0xEFFF_FFFC;
+
+/// How deep this process's namespace of processes lies in others, of which it sees nothing itself: it has a number in each.
+/// The kernel's own structs tell.
 #[must_use]
 pub fn pid_level() -> u32 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
-    numbers.map_or(0, |numbers| numbers.split_whitespace().count().saturating_sub(1) as u32)
+    if pid_namespace("/proc/self/ns/pid").is_ok_and(|own| own == FIRST_NAMESPACE) {
+        return 0;
+    }
+    let level = || {
+        let reader = memory::reader().ok()?;
+        let (mut pid, mut level) = ([0; 8], [0; 4]);
+        let place = reader.task() + u64::from(btf::member_offset("task_struct", "thread_pid")?);
+        let read = reader.read(place, &mut pid)
+            && reader.read(u64::from_ne_bytes(pid) + u64::from(btf::member_offset("pid", "level")?), &mut level);
+        read.then(|| u32::from_ne_bytes(level))
+    };
+    level().unwrap_or(0)
+}
+
+/// Whether a process has a version of a file mapped that was replaced or removed since.
+#[must_use]
+pub fn maps_old(pid: u32, path: &str) -> bool {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+    let named = |line: &&str| line.find('/').is_some_and(|at| line[at..].strip_suffix(" (deleted)") == Some(path));
+    maps.lines().any(|line| named(&line))
 }

@@ -13,6 +13,7 @@ use scope::value::{Names, Value};
 use scope_dsl::checked::Slot;
 use scope_dsl::ctypes::Types;
 use scope_dsl::printf::{Piece, parse};
+use scope_dsl::probes::ProbeName;
 use scope_dsl::types::{Enum, Layout, Member, Memory, Named, Part, Space, Stack, StackMode, Type};
 use shared::Kept;
 
@@ -98,7 +99,8 @@ impl Bytes<'_> {
 
 fuzz_target!(|bytes: &[u8]| {
     let mut bytes = Bytes(bytes);
-    let names = Names::new(vec!["a:probe".to_owned()], Box::new(|id| (id % 2 == 0).then(|| vec![id, 0, u64::MAX])));
+    let probe = ProbeName { full: "a:probe".to_owned(), shown: "a:probe".to_owned(), function: 0 };
+    let names = Names::new(vec![probe], Box::new(|id| (id % 2 == 0).then(|| vec![id, 0, u64::MAX])));
     let types = (0..bytes.next() % 4 + 1).map(|_| bytes.ty(3)).collect::<Vec<_>>();
     let apart = bytes.next() % 2 == 0;
     let format = ["%s|%d|%-5x|%c", "%10s %.2s %p", "%r %rx %rh", "%#o %+d % d %05u"][bytes.next() % 4];

@@ -181,7 +181,8 @@ impl Generator {
             6 => format!("(§ {} §)", self.random.pick(&COMPARISONS)),
             7 => format!("({})(§)", self.random.pick(&INTEGERS)),
             8 => format!("{}(§)", ["-", "~", "!", "(bool)"][self.random.below(4)]),
-            _ => "(§ ? § : §)".to_owned(),
+            // Of a condition that is known only the branch that it takes has a type.
+            _ => "(§ ? (int64)(§) : (int64)(§))".to_owned(),
         };
         let (mut known, mut run) = (String::new(), String::new());
         for (index, piece) in template.split('§').enumerate() {

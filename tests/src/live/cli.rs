@@ -251,7 +251,7 @@ pub fn what_is_too_large_names_the_limit() -> Result<(), Failed> {
         (maps, "this clause needs 17 map slots; the limit is 16"),
         (script, "the script has 65 maps; the limit is 64"),
         (nested, "brackets nest 10001 deep; the limit is 100"),
-        ("BEGIN { printf(\"%s\\n\", str(1)); }".to_owned(), "no process to read from"),
+        ("BEGIN { printf(\"%s\\n\", str(uptr(1))); }".to_owned(), "no process to read from"),
     ] {
         let ran = run(&["-e", &text]);
         check(ran.status == 2 && ran.stderr.contains(message), || format!("{}\n{}", ran.status, ran.stderr))?;

@@ -45,6 +45,7 @@ pub fn run(arguments: &[OsString]) {
         "burn" => burn(Duration::from_millis(number)),
         "pages" => pages(number as usize),
         "unshared" => unshared(number),
+        "waiting" => waiting(number),
         "watched" => watched(number),
         "status" => std::process::exit(number as i32),
         "disk" => tools_a::disk(number),
@@ -111,6 +112,17 @@ fn unshared(number: u64) {
     }
     let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
     (0..number).for_each(|_| call(libc::SYS_getppid, [0, 0, 0]));
+}
+
+/// Says that it is there; when the input ends, two threads call a function of the C library so often together.
+fn waiting(number: u64) {
+    println!("waiting");
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    // SAFETY: it takes nothing and changes nothing but its own state.
+    let half = move || (0..number / 2).for_each(|_| _ = std::hint::black_box(unsafe { libc::rand() }));
+    let other = std::thread::spawn(half);
+    half();
+    other.join().expect("the thread only calls a function");
 }
 
 /// Says where a word lies; when the input ends, writes to it so often.

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use libtest_mimic::Failed;
 use serde_json::Value;
 
-use super::run::{Ran, check, of_type, run, same, watching, with_load};
+use super::run::{Ran, check, of_type, run, same, with_load};
 
 /// How many blocks the load writes and reads.
 const BLOCKS: &str = "50";
@@ -131,7 +131,8 @@ pub fn execsnoop_shows_arguments_and_failures() -> Result<(), Failed> {
 
 pub fn opensnoop_chooses() -> Result<(), Failed> {
     let opened = |option: &str| -> Result<Vec<Value>, Failed> {
-        let ran = watching(&["-f", "json", "opensnoop", option], &["opens", "2000"])?;
+        let ran = with_load(&["--follow", "-f", "json", "opensnoop", option], &["open"]);
+        ran.succeeded()?;
         let own = of_type(&ran.json()?, "open").filter(|open| open["comm"] == "live").cloned().collect::<Vec<_>>();
         check(!own.is_empty(), || format!("{option} shows nothing"))?;
         Ok(own)
@@ -144,7 +145,7 @@ pub fn opensnoop_chooses() -> Result<(), Failed> {
 }
 
 pub fn bashreadline_shows_what_is_typed() -> Result<(), Failed> {
-    let typed = r"printf 'echo one\necho two\n' | HISTFILE= bash --norc --noprofile -i";
+    let typed = r"printf 'echo one\necho two\n' | HISTFILE= bash --norc --noprofile -i >/dev/null";
     let ran = run(&["--follow", "-f", "json", "bashreadline", "--", "/bin/sh", "-c", typed]);
     if ["/bin/bash", "/usr/bin/bash"].iter().any(|path| std::path::Path::new(path).exists()) {
         let records = ran.json()?;

@@ -33,6 +33,12 @@ pub fn tcplife_knows_both_ends() -> Result<(), Failed> {
     )?;
     same(fields(&far[0], &names), vec![&json!("live"), &json!(HOST), &json!(HOST), &json!(7), &json!(100), &json!(0)])?;
     same((&near[0]["pid"], &near[0]["lport"]), (&far[0]["pid"], &far[0]["rport"]))?;
+    let ran = with_load(&["tcplife"], &["tcp"]);
+    let titles = "PID COMM LADDR LPORT RADDR RPORT TX RX MS ERR";
+    same(
+        ran.stdout.lines().next().map(|line| line.split_whitespace().collect()),
+        Some(titles.split(' ').collect::<Vec<_>>()),
+    )?;
     let ran = with_load(&["-f", "json", "tcplife"], &["refused"]);
     let refused = of_field(&ran, "life", "rport", CLOSED)?;
     check(refused.len() == 1 && refused[0]["err"] == libc::ECONNREFUSED, || ran.stdout.clone())
@@ -42,7 +48,7 @@ pub fn tcpconnect_shows_attempts() -> Result<(), Failed> {
     for (load, port) in [("tcp", PORT), ("refused", CLOSED)] {
         let ran = with_load(&["--follow", "-f", "json", "tcpconnect"], &[load]);
         let begun = records(&ran, "connect")?;
-        let want = vec![json!("live"), json!(HOST), json!(HOST), json!(port)];
+        let want = [json!("live"), json!(HOST), json!(HOST), json!(port)];
         let have = begun.iter().map(|record| fields(record, &["comm", "saddr", "daddr", "dport"]));
         same(have.collect::<Vec<_>>(), vec![want.iter().collect::<Vec<_>>()])?;
     }

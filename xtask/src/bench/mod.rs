@@ -2,6 +2,7 @@
 //!
 //! These machines are shared: each figure is a median of rounds in which the contestants take turns.
 
+mod attach;
 mod cost;
 mod load;
 mod records;
@@ -61,8 +62,13 @@ type Measure = fn() -> Result<Vec<Row>>;
 pub fn run(filter: &str) -> Result<()> {
     packages::need("/usr/bin/bpftrace", &["bpftrace"])?;
     test::build()?;
-    let parts: [(&str, Measure); 4] =
-        [("cost", cost::measure), ("records", records::measure), ("start", start::measure), ("load", load::measure)];
+    let parts: [(&str, Measure); 5] = [
+        ("cost", cost::measure),
+        ("records", records::measure),
+        ("start", start::measure),
+        ("attach", attach::measure),
+        ("load", load::measure),
+    ];
     let mut rows = Vec::new();
     for (name, measure) in parts.into_iter().filter(|(name, _)| name.contains(filter)) {
         eprintln!("xtask: measuring {name}");
