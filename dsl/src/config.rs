@@ -196,6 +196,7 @@ impl Config {
         cut.then(|| &text[..self.max_strlen - 1])
     }
 
+    /// The longest text that there can be leaves no byte to tell.
     fn marks_cut(&self) -> bool {
         !self.str_trunc_trailer.is_empty() && self.max_strlen < MAX_STRING
     }

@@ -106,7 +106,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         "E0114",
         "What a #define stands for is no value",
-        "`#define NAME VALUE` gives an expression a name: nothing else can stand there, and no comment behind it. For \
+        "`#define NAME VALUE` gives an expression a name: nothing else can stand there but a comment behind it. For \
          statements write a macro: `macro name(a) { ... }`.",
         "#define LIMIT 1 +\nBEGIN { print(LIMIT); }",
         "#define LIMIT (1 + 2)\nBEGIN { print(LIMIT); }",

@@ -35,7 +35,7 @@ impl Builder<'_> {
                 Rule::structure => script.types.push(TypeDeclaration::Struct(self.structure(item))),
                 Rule::forward => script.types.push(TypeDeclaration::Forward(self.forward(item))),
                 Rule::enumeration => script.types.push(TypeDeclaration::Enum(self.enumeration(item))),
-                Rule::alias => script.types.extend(self.alias(item).map(TypeDeclaration::Typedef)),
+                Rule::alias => script.types.extend(self.aliases(item).into_iter().map(TypeDeclaration::Typedef)),
                 Rule::macro_definition => script.macros.push(self.macro_definition(item)),
                 Rule::declaration => script.declarations.push(self.declaration(item)),
                 Rule::clause => script.clauses.push(self.clause(item)),
@@ -161,7 +161,7 @@ impl Builder<'_> {
             return;
         }
         let parsed = Grammar::parse(Rule::expr, value).ok().and_then(|mut pairs| pairs.next());
-        let Some(expr) = parsed.filter(|pair| pair.as_str().len() == value.len()) else {
+        let Some(expr) = parsed.filter(|pair| is_comment(value[pair.as_str().len()..].trim())) else {
             let place = Span::new(name_span.end + blanks, name_span.end + blanks + value.len());
             self.errors.push(Diagnostic::error("E0114", place, "this is no value", "expected an expression"));
             return;
@@ -172,4 +172,10 @@ impl Builder<'_> {
         let body = vec![Statement { span: value.span, kind: StatementKind::Expr(value) }];
         script.macros.push(Macro { name, parameters: Vec::new(), called: false, body });
     }
+}
+
+/// Whether a text is nothing but a comment, or nothing at all.
+fn is_comment(text: &str) -> bool {
+    let closed = text.strip_prefix("/*").and_then(|rest| rest.find("*/"));
+    text.is_empty() || text.starts_with("//") || closed.is_some_and(|at| is_comment(text[at + 4..].trim()))
 }

@@ -69,8 +69,13 @@ impl Builder<'_> {
         let mut parts = line.into_inner().filter(|part| part.as_rule() != Rule::qualifier);
         let first = parts.next().expect("a member has a type");
         let named = self.span(&first);
-        let specifier = self.specifier(first);
-        let mut members = parts.map(|part| self.member(&specifier, named, part)).collect::<Vec<_>>();
+        let mut specifier = self.specifier(first);
+        let mut members = Vec::new();
+        for part in parts {
+            members.push(self.member(&specifier, named, part));
+            // It is declared once, for the first of them.
+            specifier = by_name(specifier);
+        }
         if members.is_empty() {
             let ty = TypeName { specifier, constant: false, pointers: 0, arrays: Vec::new(), named, span };
             members.push(MemberDecl { name: None, ty, bits: None, attributes: Attributes::default(), span });
@@ -178,29 +183,39 @@ impl Builder<'_> {
         EnumeratorDecl { name, value: parts.next().map(|value| self.expr(value)) }
     }
 
-    /// `typedef type name;`
-    pub(super) fn alias(&mut self, pair: Pair<'_, Rule>) -> Option<TypedefDecl> {
+    /// `typedef type name, *name;`
+    pub(super) fn aliases(&mut self, pair: Pair<'_, Rule>) -> Vec<TypedefDecl> {
         let span = self.span(&pair);
-        let line = pair.into_inner().nth(1)?;
-        let member = self.members(line).into_iter().next()?;
-        if member.attributes.packed || member.attributes.aligned.is_some() {
-            let title = "a name can't be given to a type with attributes";
-            let error = Diagnostic::error("E0115", member.span, title, "they would be those of the name");
-            self.errors
-                .push(error.help("put them behind the braces: `typedef struct { ... } __attribute__((packed)) name;`"));
-        }
-        match member.name {
-            Some(name) => Some(TypedefDecl { name, ty: member.ty, span }),
-            None => {
-                self.errors.push(Diagnostic::error(
-                    "E0113",
-                    span,
-                    "this type is given no name",
-                    "expected `typedef TYPE NAME;`",
-                ));
-                None
+        let Some(line) = pair.into_inner().nth(1) else { return Vec::new() };
+        let mut aliases = Vec::<TypedefDecl>::new();
+        for MemberDecl { name, mut ty, attributes, span: at, .. } in self.members(line) {
+            if attributes.packed || attributes.aligned.is_some() {
+                let title = "a name can't be given to a type with attributes";
+                let error = Diagnostic::error("E0115", at, title, "they would be those of the name");
+                let help = "put them behind the braces: `typedef struct { ... } __attribute__((packed)) name;`";
+                self.errors.push(error.help(help));
             }
+            let Some(name) = name else {
+                let title = "this type is given no name";
+                self.errors.push(Diagnostic::error("E0113", span, title, "expected `typedef TYPE NAME;`"));
+                continue;
+            };
+            // What has no name but the one that it is given here is declared once all the same.
+            let unnamed = match &ty.specifier {
+                Specifier::Body(body) => body.name.is_none(),
+                Specifier::Values(values) => values.name.is_none(),
+                _ => false,
+            };
+            if let Some(first) = aliases.first()
+                && unnamed
+                && first.ty.pointers == 0
+                && first.ty.arrays.is_empty()
+            {
+                ty.specifier = Specifier::Words(first.name.text.clone());
+            }
+            aliases.push(TypedefDecl { name, ty, span });
         }
+        aliases
     }
 
     /// The type that a `type_name` holds.
@@ -235,6 +250,22 @@ impl Builder<'_> {
             None => Specifier::Words(words),
         };
         TypeName { specifier, constant: false, pointers, arrays, named: span, span }
+    }
+}
+
+/// What a declaration in place is called, if it has a name.
+fn by_name(specifier: Specifier) -> Specifier {
+    match specifier {
+        Specifier::Body(body) => match (body.name.clone(), body.union) {
+            (Some(name), false) => Specifier::Struct(name.text),
+            (Some(name), true) => Specifier::Union(name.text),
+            (None, _) => Specifier::Body(body),
+        },
+        Specifier::Values(values) => match values.name.clone() {
+            Some(name) => Specifier::Enum(name.text),
+            None => Specifier::Values(values),
+        },
+        other => other,
     }
 }
 
