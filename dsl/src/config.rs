@@ -1,6 +1,7 @@
 //! The settings of a script: `config = { name = value }`, or by the environment or an option of the command line.
 
-use crate::types::StackMode;
+use crate::types::{StackMode, Type};
+use scope_common::plan::MAX_STRING;
 
 /// What is done about a probe that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Config {
     pub print_maps_on_exit: bool,
     /// How stacks are written.
     pub stack_mode: StackMode,
+    /// What stands behind a string that was cut; nothing, if it is empty.
+    pub str_trunc_trailer: String,
     /// Whether `stats()` shows minimum, maximum and standard deviation.
     pub stats_detail: bool,
     /// Whether the keys of a map in JSON are lists of their parts, which nothing in them can blur.
@@ -48,6 +51,7 @@ impl Default for Config {
             missing_probes: MissingProbes::Error,
             print_maps_on_exit: true,
             stack_mode: StackMode::Bpftrace,
+            str_trunc_trailer: String::new(),
             stats_detail: false,
             json_key_lists: false,
             max_loop_rounds: crate::limits::LOOP_ROUNDS,
@@ -146,7 +150,10 @@ rows! {
         config.stats_detail = truth(value)?;
         Some(())
     };
-    "str_trunc_trailer" "any text" "taken and ignored: nothing stands behind a string that was cut; such are counted and reported" nothing;
+    "str_trunc_trailer" "any text" "what stands behind a string that was cut at max_strlen; by default nothing" |config, value| {
+        config.str_trunc_trailer = value.to_owned();
+        Some(())
+    };
     "unstable_dw_ustack" "any" "taken and ignored" nothing;
     "unstable_import" "any" "taken and ignored: import works" nothing;
     "unstable_import_statement" "any" "taken and ignored: import works" nothing;
@@ -166,6 +173,34 @@ pub enum Refused {
 }
 
 impl Config {
+    /// Bytes that a text is read with at most, the NUL included, if nothing else says how long it may be.
+    ///
+    /// Where a trailer is to stand behind what was cut, it is one more than is shown: so what was cut is told from what just
+    /// fits.
+    #[must_use]
+    pub fn text_limit(&self) -> usize {
+        self.max_strlen + usize::from(self.marks_cut())
+    }
+
+    /// The type of such a text; where a trailer is to stand behind what was cut, no other text is likely to have it.
+    #[must_use]
+    pub fn text_type(&self) -> Type {
+        let apart = if self.marks_cut() { 8 } else { 0 };
+        Type::Text { size: Type::text(self.text_limit()).size() + apart, own: false }
+    }
+
+    /// Gives what is shown in front of the trailer of a text with an area of so many bytes, if it was cut.
+    #[must_use]
+    pub fn cut<'t>(&self, text: &'t [u8], size: usize) -> Option<&'t [u8]> {
+        let cut = self.marks_cut() && text.len() == self.max_strlen && size == self.text_type().size();
+        cut.then(|| &text[..self.max_strlen - 1])
+    }
+
+    /// The longest text that there can be leaves no byte to tell.
+    fn marks_cut(&self) -> bool {
+        !self.str_trunc_trailer.is_empty() && self.max_strlen < MAX_STRING
+    }
+
     /// Sets a setting by its name.
     ///
     /// # Errors

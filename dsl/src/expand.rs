@@ -32,6 +32,9 @@ pub fn expand(script: &mut Script, found: &mut Diagnostics) {
         return;
     }
     let mut expander = Expander { macros: &macros, found, calls: 0, frames: Vec::new() };
+    for declaration in &mut script.types {
+        declaration.numbers(&mut |number| expander.expr(number));
+    }
     for clause in &mut script.clauses {
         if let Some(predicate) = &mut clause.predicate {
             expander.expr(predicate);
@@ -121,8 +124,10 @@ impl Expander<'_> {
     }
 
     fn type_ref(&mut self, ty: Option<&mut TypeRef>) {
-        if let Some(TypeRef::Of(value)) = ty {
-            self.expr(value);
+        match ty {
+            Some(TypeRef::Of(value)) => self.expr(value),
+            Some(TypeRef::Named(name)) => name.numbers(&mut |number| self.expr(number)),
+            None => {}
         }
     }
 

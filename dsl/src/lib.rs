@@ -9,6 +9,7 @@ pub mod builtins;
 pub mod check;
 pub mod checked;
 pub mod config;
+pub mod constants;
 pub mod ctypes;
 pub mod diagnostic;
 pub mod expand;

@@ -137,6 +137,7 @@ pub fn needs_types(script: &Script) -> bool {
             ExprKind::Ident(name) => {
                 Builtin::named(name).is_none()
                     && crate::check::argument_number(name).is_none()
+                    && crate::constants::find(name).is_none()
                     && !matches!(name.as_str(), "args" | "ctx" | "kstack" | "ustack" | "true" | "false")
             }
             ExprKind::Call(name, _) => Row::named(&name.text).is_some_and(|row| row.function.reads_a_task()),

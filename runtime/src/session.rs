@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use aya::maps::{Map, MapData, RingBuf};
-use scope_common::plan::{Loss, MAX_MAPS};
+use scope_common::plan::{Code, Loss, MAX_MAPS};
 use scope_dsl::probes::Site;
 use scope_dsl::program::{Kind, Program};
 use scope_dsl::source::Source;
@@ -401,7 +401,7 @@ impl Built {
         }
         self.report_lost_records();
         let stage = &mut self.stage;
-        warnings.extend(stage_warnings(stage));
+        warnings.extend(stage_warnings(stage, &self.program));
         stage.flush();
         if let Err(error) = settled {
             warnings.push(format!("the last events may be missing: {error}"));
@@ -416,8 +416,25 @@ fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// Says what keeps the loops of kernel clauses from more rounds: the setting, or the verifier, which walks each of them.
+fn why_so_few(program: &Program) -> String {
+    let clauses = program.clauses.iter().filter(|clause| !clause.site.in_userspace());
+    let ops = clauses.flat_map(|clause| &clause.plan.ops);
+    let rounds = ops.filter(|op| op.code() == Code::Again as u8 && op.dst() == 1).map(|op| op.imm);
+    let (set, fewer) = rounds.partition::<Vec<_>, _>(|rounds| *rounds >= program.config.max_loop_rounds.into());
+    match (fewer.iter().min(), set.is_empty()) {
+        (None, _) => "the setting max_loop_rounds sets it".to_owned(),
+        (Some(least), true) => {
+            format!("the kernel's verifier allows {least} rounds here: less in each makes room for more")
+        }
+        (Some(least), false) => format!(
+            "the setting max_loop_rounds sets it, but the kernel's verifier allows only {least} rounds of one loop"
+        ),
+    }
+}
+
 /// What was lost beside records, and what failed.
-fn stage_warnings(stage: &Stage) -> Vec<String> {
+fn stage_warnings(stage: &Stage, program: &Program) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Ok(losses) = stage.tables.losses() {
         let cut = losses[Loss::CutString as usize];
@@ -428,7 +445,7 @@ fn stage_warnings(stage: &Stage) -> Vec<String> {
         let cut = losses[Loss::CutLoop as usize];
         if cut > 0 {
             let loops = counted(cut, "loop was", "loops were");
-            warnings.push(format!("{loops} cut at the most rounds there are; the setting max_loop_rounds sets it"));
+            warnings.push(format!("{loops} cut at the most rounds there are; {}", why_so_few(program)));
         }
         let stacks = losses[Loss::Stack as usize];
         if stacks > 0 {

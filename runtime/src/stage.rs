@@ -65,7 +65,7 @@ impl Stage {
         Stage {
             actions: program.actions.clone(),
             map_names: program.maps.keys().cloned().collect(),
-            names: Names::new(program.probes.clone(), Box::new(stack)),
+            names: Names::new(program.probes.clone(), Box::new(stack)).with(program.config.clone()),
             config: program.config.clone(),
             source,
             verbose: false,
@@ -232,8 +232,8 @@ impl Stage {
             Type::Int { .. } | Type::Pointer { .. } => {
                 output::printf::number(line, spec, value::word_at(record, slot.offset))
             }
-            Type::Text { own, .. } if spec.conversion == 's' => {
-                output::printf::text(line, spec, value::text(record, slot), raw || *own)
+            Type::Text { size, own } if spec.conversion == 's' => {
+                output::printf::text(line, spec, &self.names.marked(value::text(record, slot), *size), raw || *own)
             }
             Type::Named(_) | Type::Time(_) | Type::Enum(_) | Type::Bool | Type::Mac if spec.conversion != 's' => {
                 output::printf::number(line, spec, value::word_at(record, slot.offset));

@@ -1,10 +1,12 @@
 //! Values as people see them: decoded from the bytes of records, keys and maps' entries. Sinks see only these.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 
 use scope_common::record::string_place;
 use scope_dsl::checked::Slot;
+use scope_dsl::config::Config;
 use scope_dsl::probes::ProbeName;
 use scope_dsl::types::{Enum, Layout, Member, Named, Stack, StackMode, Type};
 
@@ -86,6 +88,8 @@ pub struct Names {
     /// The probes of the script.
     pub probes: Vec<ProbeName>,
     stacks: Box<dyn Fn(u64) -> Option<Frames>>,
+    /// What is said of texts that were cut.
+    config: Config,
     found: RefCell<Found>,
 }
 
@@ -115,7 +119,22 @@ impl Names {
     /// Knows the probes, and where stacks are kept.
     #[must_use]
     pub fn new(probes: Vec<ProbeName>, stacks: Box<dyn Fn(u64) -> Option<Frames>>) -> Names {
-        Names { probes, stacks, found: RefCell::default() }
+        Names { probes, stacks, config: Config::default(), found: RefCell::default() }
+    }
+
+    /// Has texts shown as the script's settings say.
+    #[must_use]
+    pub fn with(self, config: Config) -> Names {
+        Names { config, ..self }
+    }
+
+    /// Gives a text as it is shown, by the bytes of its area: one that was cut ends with the trailer.
+    #[must_use]
+    pub fn marked<'t>(&self, text: &'t [u8], size: usize) -> Cow<'t, [u8]> {
+        match self.config.cut(text, size) {
+            Some(shown) => [shown, self.config.str_trunc_trailer.as_bytes()].concat().into(),
+            None => text.into(),
+        }
     }
 
     /// Remembers what a process has mapped, for its addresses to keep their names after its end.
@@ -173,7 +192,7 @@ impl Names {
     #[must_use]
     pub fn decode(&self, bytes: &[u8], ty: &Type) -> Value {
         match ty {
-            Type::Text { own, .. } => text_value(until_nul(bytes), *own),
+            Type::Text { size, own } => text_value(&self.marked(until_nul(bytes), *size), *own),
             Type::Buffer { .. } => {
                 let len = word_at(bytes, 0) as usize;
                 Value::Bytes(bytes.get(8..8usize.saturating_add(len)).unwrap_or_default().to_vec())
@@ -249,7 +268,7 @@ impl Names {
     #[must_use]
     pub fn slot(&self, record: &[u8], slot: &Slot) -> Value {
         match &slot.ty {
-            Type::Text { own, .. } => text_value(text(record, slot), *own),
+            Type::Text { size, own } => text_value(&self.marked(text(record, slot), *size), *own),
             ty => self.decode(record.get(slot.offset..).unwrap_or_default(), ty),
         }
     }

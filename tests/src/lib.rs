@@ -111,18 +111,24 @@ impl KernelFacts for Recorded {
 
     fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String> {
         match name {
-            "/bin/bash" => Ok(Rc::new(RecordedFile)),
+            "/bin/bash" => Ok(Rc::new(RecordedFile { path: "/bin/bash", more: &[] })),
+            // A library has what another one is asked for.
+            "libc" => Ok(Rc::new(RecordedFile { path: "/lib/libc.so.6", more: &[("pthread_create", 0x10a0)] })),
             _ => Err(format!("{name} does not exist")),
         }
     }
 }
 
 /// A program with few functions, one of which has two names.
-struct RecordedFile;
+struct RecordedFile {
+    path: &'static str,
+    /// Functions beside those that each such file has.
+    more: &'static [(&'static str, u64)],
+}
 
 impl Executable for RecordedFile {
     fn path(&self) -> &str {
-        "/bin/bash"
+        self.path
     }
 
     fn function(&self, name: &str) -> Result<Option<UserFunction>, String> {
@@ -145,7 +151,7 @@ impl Executable for RecordedFile {
             ("readline", 0x1020),
             ("strlen", 0x1080),
         ];
-        Ok(functions.map(function).into())
+        Ok(functions.into_iter().chain(self.more.iter().copied()).map(function).collect())
     }
 
     fn demangled(&self, name: &str) -> String {

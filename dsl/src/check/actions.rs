@@ -114,7 +114,7 @@ impl Checker<'_> {
         }
         let number = self.as_number(value)?;
         if let ExprKind::Int(known) = number.kind
-            && known > 64
+            && !(1..=64).contains(&known)
         {
             self.error(Diagnostic::error(
                 "E0316",

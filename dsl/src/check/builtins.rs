@@ -1,7 +1,8 @@
-//! Bare names: builtins, enumerators.
+//! Bare names: builtins, enumerators, constants.
 
 use crate::builtins::{self, Builtin};
 use crate::checked::{Expr, ExprKind};
+use crate::constants;
 use crate::ctypes::Named as Tag;
 use crate::diagnostic::Diagnostic;
 use crate::fields;
@@ -29,6 +30,11 @@ impl Checker<'_> {
         if let Some(builtin) = Builtin::named(name) {
             return self.builtin(builtin, span);
         }
+        // In front of the kernel's enums, so that it is the same whether they are looked up or not.
+        let declared = self.given.types.declared_enumerator(name);
+        if let Some(value) = constants::find(name).filter(|_| declared.is_none()) {
+            return Some(int(value as u64, Type::SIGNED, span));
+        }
         if let Some((id, value)) = self.given.types.enumerator(name) {
             let ty = self.enumeration(id).map_or(Type::SIGNED, Type::Enum);
             return Some(int(value as u64, ty, span));
@@ -39,14 +45,14 @@ impl Checker<'_> {
         }
         let names = builtins::TABLE.iter().map(|row| row.name).chain(builtins::OTHERS.map(|(name, _)| name));
         let error = Diagnostic::error("E0322", span, format!("unknown builtin `{name}`"), "no such name");
-        let error = error.suggest(name, names.clone());
+        let error = error.suggest(name, names.clone().chain(constants::names()));
         let call = Row::named(name).map(|row| format!("`{}` is a function: `{}`", row.name, row.signature));
         let known = names.collect::<Vec<_>>().join(", ");
         let constant = name.len() > 1 && name.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
         self.error(match call {
             Some(call) => error.help(call),
             None if constant => error
-                .help(format!("constants of C headers are not known: `#define {name} VALUE` in front makes it one")),
+                .help(format!("this constant of a C header is not known: `#define {name} VALUE` in front makes it so")),
             None => error.help(format!("builtins are {known}; maps start with `@`, scratch variables with `$`")),
         });
         None

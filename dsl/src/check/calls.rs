@@ -17,6 +17,10 @@ use crate::types::{Named, Space, Stack, StackMode, Type};
 use super::Checker;
 use super::operators::{alu, int};
 
+/// `AF_INET` and `AF_INET6` (`include/linux/socket.h`).
+const INET: u64 = 2;
+const INET6: u64 = 10;
+
 impl Checker<'_> {
     pub(super) fn unknown_function(&mut self, name: &Name) {
         if self.functions.contains_key(&name.text) {
@@ -149,7 +153,14 @@ impl Checker<'_> {
     fn kernel_address(&mut self, name: &ast::Expr) -> Option<Expr> {
         let text = self.literal_text(name)?;
         let address = self.given.facts.kernel_address(&text);
-        self.found_fact(address, name.span, &format!("the kernel has no symbol `{text}`"))
+        if address.is_none() {
+            let title = format!("the kernel has no symbol `{text}`");
+            let error = Diagnostic::error("E0339", name.span, title, "not found on this machine");
+            self.error(error.help(
+                "/proc/kallsyms lists its symbols; those of variables only if it was built with CONFIG_KALLSYMS_ALL",
+            ));
+        }
+        Some(int(address?, Type::UNSIGNED, name.span))
     }
 
     /// Where a CPU has its copy of a variable (`per_cpu_ptr`, `include/linux/percpu-defs.h`).
@@ -347,10 +358,8 @@ impl Checker<'_> {
     fn ntop(&mut self, arguments: &[ast::Expr], span: Span) -> Option<Expr> {
         let address = self.value(&arguments[arguments.len() - 1])?;
         let bytes = self.bytes(&address.ty);
-        const INET: u64 = 2;
-        const INET6: u64 = 10;
         let family = match arguments.len() {
-            2 => self.number(&arguments[0])?,
+            2 => self.family(&arguments[0])?,
             _ => int(if bytes == 16 { INET6 } else { INET }, Type::UNSIGNED, span),
         };
         let parts = match &address.ty {
@@ -380,6 +389,19 @@ impl Checker<'_> {
             }
         };
         Some(Expr { kind: ExprKind::Tuple(parts), ty: Type::Inet, span })
+    }
+
+    /// The family of an IP address; one that is known must be a family of those.
+    fn family(&mut self, argument: &ast::Expr) -> Option<Expr> {
+        let family = self.number(argument)?;
+        match family.kind {
+            ExprKind::Int(known) if known != INET && known != INET6 => {
+                let error = Diagnostic::error("E0316", argument.span, "no IP address is of this family", "");
+                self.error(error.help("expected `AF_INET` (2) or `AF_INET6` (10)"));
+                None
+            }
+            _ => Some(family),
+        }
     }
 
     /// `pton("address")`: its bytes.

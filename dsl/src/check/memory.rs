@@ -67,7 +67,7 @@ impl Checker<'_> {
             && let crate::ctypes::declare::Specifier::Words(words) = &name.specifier
             && words == "string"
         {
-            return Some(Type::text(self.given.config.max_strlen));
+            return Some(self.given.config.text_type());
         }
         let id = self.c_type(ty)?;
         self.type_of(id, self.default_space())
@@ -165,10 +165,8 @@ impl Checker<'_> {
             let title = format!("`{}` can't be read", types.describe(id));
             let label = match types.get(id) {
                 CType::Incomplete { .. } => "nothing but its name is known".to_owned(),
-                CType::Float { .. } => {
-                    "there are no fractions in the kernel; a cast of the pointer reads its bytes".to_owned()
-                }
                 CType::Struct { size, .. } => format!("it has {size} bytes; the limit is {LARGEST}"),
+                CType::Float { .. } => "there are no floating point numbers here".to_owned(),
                 _ => "it has no value".to_owned(),
             };
             // A large struct has members all the same, an array without a length elements.
@@ -181,7 +179,15 @@ impl Checker<'_> {
                     span,
                 });
             }
-            self.error(Diagnostic::error("E0335", span, title, label));
+            let error = Diagnostic::error("E0335", span, title, label);
+            self.error(match types.get(id) {
+                CType::Float { size } => {
+                    let bits = size.min(8) * 8;
+                    let read = format!("`*(uint{bits} *)((uint64)POINTER + offsetof(TYPE, MEMBER))`");
+                    error.help(format!("its bits are an integer's: declare it as `uint{bits}`, or read {read}"))
+                }
+                _ => error,
+            });
             return None;
         };
         let address = Box::new(address);
@@ -191,12 +197,9 @@ impl Checker<'_> {
                 let address = Box::new(offset_by(*address, offset));
                 if count == 0 {
                     // It goes on to its NUL.
-                    let max = self.given.config.max_strlen;
-                    return Some(Expr {
-                        kind: ExprKind::Str { address, max, limit: Limit::Longest },
-                        ty: Type::text(max),
-                        span,
-                    });
+                    let max = self.given.config.text_limit();
+                    let kind = ExprKind::Str { address, max, limit: Limit::Longest };
+                    return Some(Expr { kind, ty: self.given.config.text_type(), span });
                 }
                 return Some(Expr::of_characters(address, count as usize, span));
             }

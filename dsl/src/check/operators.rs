@@ -130,6 +130,11 @@ impl Checker<'_> {
 
     /// An operator on two values.
     pub(super) fn operation(&mut self, operator: Binary, left: Expr, right: Expr, span: Span) -> Option<Expr> {
+        if is_symbol(&left.ty) && is_symbol(&right.ty) {
+            // What is shown of both may be one function, though they are two addresses in it.
+            self.mismatch(operator, &left, &right, span);
+            return None;
+        }
         if !left.ty.is_word() && left.ty.agrees(&right.ty) {
             return self.compare_areas(operator, left, right, span);
         }
@@ -204,6 +209,9 @@ impl Checker<'_> {
                     }
                     _ => error,
                 }
+            }
+            (left, right) if is_symbol(left) && is_symbol(right) => {
+                error.help("userspace finds the name when it prints it: compare the addresses")
             }
             (Type::Time(_), _) | (_, Type::Time(_)) => {
                 error.help("userspace makes the text when it prints it: compare the nanoseconds")
@@ -348,6 +356,11 @@ fn logic(operator: Binary, left: Expr, right: Expr, span: Span) -> Expr {
     let (left, right) = (Box::new(left), Box::new(right));
     let kind = if and { ExprKind::And(left, right) } else { ExprKind::Or(left, right) };
     Expr { kind, ty: Type::SIGNED, span }
+}
+
+/// Whether a value is an address that is shown as the function around it.
+fn is_symbol(ty: &Type) -> bool {
+    matches!(ty, Type::UserSymbol | Type::Named(Named::KernelSymbol))
 }
 
 /// Whether two numbers meet as signed ones: as 64-bit numbers of C, which hold all that fewer bits can.

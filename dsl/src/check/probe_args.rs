@@ -123,7 +123,7 @@ impl Checker<'_> {
                 (Access::Number { offset: field.offset, size: 8, signed: false }, Type::Pointer { to, space })
             }
             Shape::Chars { len } => (Access::Chars { offset: field.offset, len }, Type::text(len as usize)),
-            Shape::DataLocation => (Access::DataLocation(field.offset), Type::text(self.given.config.max_strlen)),
+            Shape::DataLocation => (Access::DataLocation(field.offset), self.given.config.text_type()),
             Shape::Numbers { size, count, signed } => {
                 let id = types.array_of(types.int(size, signed), count);
                 let ty = Type::pointer(Some(id), Space::Kernel);

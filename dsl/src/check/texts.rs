@@ -40,7 +40,8 @@ impl Checker<'_> {
             },
             Type::Int { .. } | Type::Pointer { .. } => {
                 let address = self.address(address)?;
-                Some(Expr { kind: ExprKind::Str { address: Box::new(address), max, limit }, ty: Type::text(max), span })
+                let ty = if matches!(limit, Limit::Longest) { self.given.config.text_type() } else { Type::text(max) };
+                Some(Expr { kind: ExprKind::Str { address: Box::new(address), max, limit }, ty, span })
             }
             // An array of bytes that lies in memory.
             Type::Memory(ref memory) if matches!(address.kind, ExprKind::Copy { .. }) => {
@@ -108,7 +109,7 @@ impl Checker<'_> {
     /// How many bytes are read at most, and how many if only the run knows.
     fn length(&mut self, argument: Option<&ast::Expr>) -> Option<(usize, Limit)> {
         let most = self.given.config.max_strlen;
-        let Some(argument) = argument else { return Some((most, Limit::Longest)) };
+        let Some(argument) = argument else { return Some((self.given.config.text_limit(), Limit::Longest)) };
         let length = self.number(argument)?;
         match length.kind {
             ExprKind::Int(length) if (1..=MAX_STRING as u64).contains(&length) => {

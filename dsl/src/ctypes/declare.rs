@@ -3,10 +3,12 @@
 //! As in C, a type is declared before it is used by value; a pointer may be to one that is declared further down, or
 //! nowhere.
 
+mod constant;
 mod declarer;
+mod numbers;
 
 use super::{CType, Derived, TypeId, Types, base};
-use crate::ast::Name;
+use crate::ast::{Expr, Name};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use declarer::{Declarer, unknown};
@@ -16,6 +18,8 @@ use declarer::{Declarer, unknown};
 pub enum Declaration {
     /// `struct name { ... };` or `union name { ... };`
     Struct(StructDecl),
+    /// `struct name;` or `union name;`
+    Forward(ForwardDecl),
     /// `enum name { ... };`
     Enum(EnumDecl),
     /// `typedef type name;`
@@ -29,12 +33,30 @@ pub struct StructDecl {
     pub name: Option<Name>,
     /// Whether it is a union.
     pub union: bool,
-    /// Whether its members lie without gaps.
-    pub packed: bool,
     /// Its members, in order.
     pub members: Vec<MemberDecl>,
+    /// What is said of how it lies.
+    pub attributes: Attributes,
     /// All of it.
     pub span: Span,
+}
+
+/// A struct or union of which only the name is given.
+#[derive(Clone, Debug)]
+pub struct ForwardDecl {
+    /// Its name.
+    pub name: Name,
+    /// Whether it is a union.
+    pub union: bool,
+}
+
+/// What `__attribute__((...))` says of where something lies.
+#[derive(Clone, Debug, Default)]
+pub struct Attributes {
+    /// Nothing lies between members.
+    pub packed: bool,
+    /// It begins at a multiple of so many bytes, if it would not anyway.
+    pub aligned: Option<Expr>,
 }
 
 /// A member of a struct or union.
@@ -45,7 +67,9 @@ pub struct MemberDecl {
     /// Its type.
     pub ty: TypeName,
     /// How wide it is, if it is a bit field.
-    pub bits: Option<u64>,
+    pub bits: Option<Expr>,
+    /// What is said of how it lies.
+    pub attributes: Attributes,
     /// All of it.
     pub span: Span,
 }
@@ -67,7 +91,7 @@ pub struct EnumeratorDecl {
     /// The name.
     pub name: Name,
     /// What it stands for, if that is written; it is one more than the one before otherwise.
-    pub value: Option<i128>,
+    pub value: Option<Expr>,
 }
 
 /// Another name for a type.
@@ -91,7 +115,7 @@ pub struct TypeName {
     /// How many stars there are.
     pub pointers: u32,
     /// What is in the brackets, the outermost first; nothing is in those of a flexible array.
-    pub arrays: Vec<Option<u64>>,
+    pub arrays: Vec<Option<Expr>>,
     /// What stands before the stars.
     pub named: Span,
     /// All of it.
@@ -128,6 +152,7 @@ impl Types {
             match declaration {
                 Declaration::Struct(declared) => declarer.register(declared),
                 Declaration::Typedef(declared) => declarer.register_in(&declared.ty),
+                Declaration::Forward(declared) => declarer.forward(declared),
                 Declaration::Enum(_) => {}
             }
         }
@@ -136,6 +161,7 @@ impl Types {
                 Declaration::Struct(declared) => drop(declarer.structure(declared)),
                 Declaration::Enum(declared) => drop(declarer.enumeration(declared)),
                 Declaration::Typedef(declared) => declarer.typedef(declared),
+                Declaration::Forward(_) => {}
             }
         }
         if declarer.found.0.is_empty() { Ok(()) } else { Err(declarer.found.0) }

@@ -4,8 +4,6 @@
 #[derive(Debug)]
 pub(super) struct Layout {
     union: bool,
-    /// Whether nothing is aligned.
-    packed: bool,
     /// Where the last member ends.
     end: u64,
     /// Where the furthest member ends.
@@ -15,13 +13,12 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub fn new(union: bool, packed: bool) -> Layout {
-        Layout { union, packed, end: 0, furthest: 0, align: 1 }
+    pub fn new(union: bool) -> Layout {
+        Layout { union, end: 0, furthest: 0, align: 1 }
     }
 
     /// Places a member of so many bytes; gives where it begins.
     pub fn member(&mut self, size: u32, align: u32) -> u64 {
-        let align = if self.packed { 1 } else { align };
         let start = self.start().next_multiple_of(u64::from(align) * 8);
         self.align = self.align.max(align);
         self.advance(start, u64::from(size) * 8)
@@ -30,17 +27,31 @@ impl Layout {
     /// Places a bit field of a type of so many bytes; gives where it begins.
     ///
     /// It never crosses a border that the type itself would not cross. One without a name aligns nothing, and one of no
-    /// width ends at such a border. In a packed struct there are no such borders but the last.
+    /// width ends at such a border.
     pub fn bit_field(&mut self, size: u32, width: u32, named: bool) -> u64 {
         let (unit, width) = (u64::from(size) * 8, u64::from(width));
-        if named && !self.packed {
+        if named {
             self.align = self.align.max(size);
         }
         let mut start = self.start();
-        if width == 0 || !self.packed && start / unit != (start + width - 1) / unit {
+        if width == 0 || start / unit != (start + width - 1) / unit {
             start = start.next_multiple_of(unit);
         }
         self.advance(start, width)
+    }
+
+    /// Places a bit field of a packed struct: directly behind what is before it, across any border.
+    pub fn packed_bit_field(&mut self, size: u32, width: u32) -> u64 {
+        let mut start = self.start();
+        if width == 0 {
+            start = start.next_multiple_of(u64::from(size) * 8);
+        }
+        self.advance(start, width.into())
+    }
+
+    /// Has the whole begin at a multiple of so many bytes.
+    pub fn align(&mut self, align: u32) {
+        self.align = self.align.max(align);
     }
 
     fn start(&self) -> u64 {

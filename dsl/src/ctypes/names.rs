@@ -29,11 +29,17 @@ impl Types {
         found.map(TypeId)
     }
 
+    /// Finds a value of an enum that the script declares by its name, and the enum.
+    #[must_use]
+    pub fn declared_enumerator(&self, name: &str) -> Option<(TypeId, i64)> {
+        self.arena.borrow().enumerators.get(name).copied()
+    }
+
     /// Finds an enum's value by its name, and the enum: those that the script declares first, then the kernel's.
     #[must_use]
     pub fn enumerator(&self, name: &str) -> Option<(TypeId, i64)> {
-        if let Some(found) = self.arena.borrow().enumerators.get(name) {
-            return Some(*found);
+        if let Some(found) = self.declared_enumerator(name) {
+            return Some(found);
         }
         let btf = self.btf.as_ref()?;
         if let Some(known) = self.found.borrow().enumerators.get(name) {

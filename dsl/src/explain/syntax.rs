@@ -106,10 +106,18 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         "E0114",
         "What a #define stands for is no value",
-        "`#define NAME VALUE` gives an expression a name: nothing else can stand there, and no comment behind it. For \
+        "`#define NAME VALUE` gives an expression a name: nothing else can stand there but a comment behind it. For \
          statements write a macro: `macro name(a) { ... }`.",
         "#define LIMIT 1 +\nBEGIN { print(LIMIT); }",
         "#define LIMIT (1 + 2)\nBEGIN { print(LIMIT); }",
+    ),
+    entry(
+        "E0115",
+        "An attribute is not known, or stands where it means nothing",
+        "`packed` and `aligned(n)` say where the members of a struct lie; those that say nothing of it are skipped. Others might, \
+         so they are refused: leave one out that does not matter.",
+        "struct pair { char a; int b; } __attribute__((mode(8)));\nBEGIN { print(sizeof(struct pair)); }",
+        "struct pair { char a; int b; } __attribute__((packed));\nBEGIN { print(sizeof(struct pair)); }",
     ),
 ];
 

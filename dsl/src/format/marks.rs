@@ -112,12 +112,12 @@ impl Marker<'_> {
     fn signs(&mut self) {
         for number in 0..self.tokens.len() {
             let lines =
-                matches!(self.tokens[number].owner, Rule::block | Rule::members | Rule::config | Rule::enumeration);
+                matches!(self.tokens[number].owner, Rule::block | Rule::members | Rule::config | Rule::enumerators);
             if lines && self.is(number, "{") {
                 self.marks.opens.insert(number);
             } else if lines && self.is(number, "}") {
                 self.marks.closes.insert(number);
-            } else if self.tokens[number].owner == Rule::enumeration && self.is(number, ",") {
+            } else if self.tokens[number].owner == Rule::enumerators && self.is(number, ",") {
                 self.marks.commas.insert(number);
             }
         }

@@ -37,7 +37,7 @@ impl Pair<'_> {
             "," | ";" | ")" | "]" => return false,
             "[" => return !matches!(behind, Rule::index | Rule::map | Rule::extent | Rule::length),
             "(" if takes_arguments(behind) => return false,
-            "(" if behind == Rule::function_pointer && left == ")" => return false,
+            "(" if behind == Rule::parameter_types && left == ")" => return false,
             ":" if matches!(behind, Rule::emit_field | Rule::let_statement) => return false,
             "}" if left == "{" => return false,
             "/" if behind == Rule::predicate => return self.opens_predicate,
@@ -52,9 +52,10 @@ impl Pair<'_> {
         let signs = self.left.kind == Kind::Sign;
         match before {
             // Operators in front of their operand, and stars in front of a name.
-            Rule::prefix | Rule::minus | Rule::stars | Rule::some_stars | Rule::range | Rule::member if signs => {
+            Rule::prefix | Rule::stars | Rule::some_stars | Rule::range | Rule::member if signs => {
                 return false;
             }
+            Rule::parameter_types if left == "*" => return false,
             _ => {}
         }
         // Behind the last name of a path: `a.b` in offsetof and container_of.
@@ -98,8 +99,9 @@ fn takes_arguments(rule: Rule) -> bool {
             | Rule::offsetof
             | Rule::container_of
             | Rule::type_of
+            | Rule::attribute
+            | Rule::attribute_item
             | Rule::declaration
             | Rule::macro_definition
-            | Rule::packed
     )
 }

@@ -273,7 +273,7 @@ impl Lowerer<'_> {
             }
             ExprKind::Access(access) => {
                 self.text_address(access, dst);
-                let max = if let Access::Chars { len, .. } = access { *len as usize } else { self.config.max_strlen };
+                let max = if let Access::Chars { len, .. } = access { *len as usize } else { self.config.text_limit() };
                 Text {
                     max,
                     space: Space::Kernel,

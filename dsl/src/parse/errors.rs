@@ -47,6 +47,10 @@ fn expectations(rules: &[Rule]) -> Vec<&'static str> {
             Rule::clause | Rule::attach_points | Rule::attach_point => "a probe",
             Rule::function => "a function",
             Rule::declaration | Rule::directive | Rule::import | Rule::config | Rule::structure => continue,
+            Rule::attributes | Rule::qualifier | Rule::forward | Rule::length | Rule::aggregate_keyword => continue,
+            Rule::attribute_keyword | Rule::function_pointer | Rule::inline_enumeration | Rule::enum_keyword => {
+                continue;
+            }
             Rule::enumeration | Rule::alias | Rule::macro_definition | Rule::shebang => continue,
             Rule::block => "a block",
             Rule::predicate => "a /predicate/",
@@ -118,6 +122,9 @@ fn advice(text: &str, braces: &str, at: usize, expected: &[&str]) -> Option<&'st
     if brackets::outside_braces(braces, at) && line == "let" && rest.starts_with('$') {
         return Some("a scratch variable lives in a clause; a map (`@name`) is known to all");
     }
+    if let Some(help) = of_declarations(before, braces, line, rest) {
+        return Some(help);
+    }
     if expected.contains(&"`/`") && rest.starts_with(['{', '<']) {
         return Some("a predicate stands between two slashes: `/pid == 1/ { ... }`");
     }
@@ -134,4 +141,18 @@ fn advice(text: &str, braces: &str, at: usize, expected: &[&str]) -> Option<&'st
         return Some("in a `<` block a bare `>` closes the block: put a greater-than in parentheses, `(a > b)`");
     }
     None
+}
+
+/// Says what is often meant in C's declarations, and can't be written so.
+fn of_declarations(before: &str, braces: &str, line: &str, rest: &str) -> Option<&'static str> {
+    if line.contains("(*") && rest.starts_with('[') {
+        return Some("a pointer to an array is declared as `void *name`, and cast where it is used");
+    }
+    if line.starts_with("__attribute__") {
+        return Some("attributes stand behind the braces: `struct name { ... } __attribute__((packed));`");
+    }
+    let open = before.rfind('{')?;
+    let keyword = before[..open].trim_end().rsplit(|char: char| !char.is_ascii_alphanumeric() && char != '_').next();
+    let nameless = matches!(keyword, Some("struct" | "union")) && brackets::outside_braces(braces, open);
+    nameless.then_some("a struct has a name, `struct name { ... };`, or is given one: `typedef struct { ... } name;`")
 }

@@ -33,8 +33,9 @@ impl Builder<'_> {
                 }
                 Rule::config => script.settings.extend(self.settings(item)),
                 Rule::structure => script.types.push(TypeDeclaration::Struct(self.structure(item))),
+                Rule::forward => script.types.push(TypeDeclaration::Forward(self.forward(item))),
                 Rule::enumeration => script.types.push(TypeDeclaration::Enum(self.enumeration(item))),
-                Rule::alias => script.types.extend(self.alias(item).map(TypeDeclaration::Typedef)),
+                Rule::alias => script.types.extend(self.aliases(item).into_iter().map(TypeDeclaration::Typedef)),
                 Rule::macro_definition => script.macros.push(self.macro_definition(item)),
                 Rule::declaration => script.declarations.push(self.declaration(item)),
                 Rule::clause => script.clauses.push(self.clause(item)),
@@ -117,10 +118,9 @@ impl Builder<'_> {
             _ if conditional.contains(&false) => {}
             ("include", _) => {
                 let warning = Diagnostic::warning("W0002", span, "headers are not read", "this line does nothing");
-                self.errors.push(
-                    warning
-                        .help("types and enums come from the kernel's BTF; declare others with `struct NAME { ... }`"),
-                );
+                self.errors.push(warning.help(
+                    "the kernel's types, enums and constants are known; declare others with `struct NAME { ... }`",
+                ));
             }
             ("define", name) if !name.is_empty() && !name.contains('(') => self.define(pair, name, script),
             ("define", "") => {
@@ -161,20 +161,21 @@ impl Builder<'_> {
             return;
         }
         let parsed = Grammar::parse(Rule::expr, value).ok().and_then(|mut pairs| pairs.next());
-        let Some(expr) = parsed.filter(|pair| pair.as_str().len() == value.len()) else {
+        let Some(expr) = parsed.filter(|pair| is_comment(value[pair.as_str().len()..].trim())) else {
             let place = Span::new(name_span.end + blanks, name_span.end + blanks + value.len());
             self.errors.push(Diagnostic::error("E0114", place, "this is no value", "expected an expression"));
             return;
         };
-        let constants = std::mem::take(&mut self.constants);
-        let mut inner =
-            Builder { base: name_span.end + blanks, text: value, errors: Vec::new(), operators: 0, constants };
+        let mut inner = Builder { base: name_span.end + blanks, text: value, errors: Vec::new(), operators: 0 };
         let value = inner.expr(expr);
-        let known = inner.known(&value);
-        self.constants = inner.constants;
-        self.constants.extend(known.map(|known| (name.text.clone(), known)));
         self.errors.append(&mut inner.errors);
         let body = vec![Statement { span: value.span, kind: StatementKind::Expr(value) }];
         script.macros.push(Macro { name, parameters: Vec::new(), called: false, body });
     }
+}
+
+/// Whether a text is nothing but a comment, or nothing at all.
+fn is_comment(text: &str) -> bool {
+    let closed = text.strip_prefix("/*").and_then(|rest| rest.find("*/"));
+    text.is_empty() || text.starts_with("//") || closed.is_some_and(|at| is_comment(text[at + 4..].trim()))
 }

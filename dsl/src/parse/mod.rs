@@ -9,7 +9,6 @@ pub mod literal;
 mod statements;
 mod types;
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 pub(crate) use angle::to_braces;
@@ -59,7 +58,7 @@ pub fn parse(text: &str, base: usize) -> Parsed {
     let braces = angle::to_braces(text);
     // The grammar goes back in few places, and never far; this is a net for texts made to be slow.
     pest::set_call_limit(NonZeroUsize::new(MAX_STEPS + 1000 * text.len()));
-    let mut builder = Builder { base, text: &braces, errors: Vec::new(), operators: 0, constants: HashMap::new() };
+    let mut builder = Builder { base, text: &braces, errors: Vec::new(), operators: 0 };
     let mut pairs = match Grammar::parse(Rule::script, &braces) {
         Ok(pairs) => pairs,
         Err(error) => {
@@ -87,8 +86,6 @@ struct Builder<'t> {
     errors: Vec<Diagnostic>,
     /// The operators that the expression at hand stands in.
     operators: usize,
-    /// The numbers that `#define` has given names so far.
-    constants: HashMap<String, u64>,
 }
 
 impl Builder<'_> {

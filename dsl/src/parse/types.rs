@@ -2,8 +2,10 @@
 
 use pest::iterators::Pair;
 
-use crate::ast::{Binary, Expr, ExprKind, TypeRef};
-use crate::ctypes::declare::{EnumDecl, EnumeratorDecl, MemberDecl, Specifier, StructDecl, TypeName, TypedefDecl};
+use crate::ast::{Expr, ExprKind, TypeRef};
+use crate::ctypes::declare::{
+    Attributes, EnumDecl, EnumeratorDecl, ForwardDecl, MemberDecl, Specifier, StructDecl, TypeName, TypedefDecl,
+};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 
@@ -12,12 +14,13 @@ use super::{Builder, Rule};
 impl Builder<'_> {
     pub(super) fn structure(&mut self, pair: Pair<'_, Rule>) -> StructDecl {
         let span = self.span(&pair);
-        let (mut name, mut union, mut packed, mut members) = (None, false, false, Vec::new());
+        let (mut name, mut union, mut members) = (None, false, Vec::new());
+        let mut attributes = Attributes::default();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::aggregate_keyword => union = part.as_str().starts_with("union"),
                 Rule::identifier => name = Some(self.name(&part)),
-                Rule::packed => packed = true,
+                Rule::attributes => self.attributes(part, &mut attributes),
                 _ => {
                     for line in part.into_inner() {
                         members.extend(self.members(line));
@@ -25,20 +28,57 @@ impl Builder<'_> {
                 }
             }
         }
-        StructDecl { name, union, packed, members, span }
+        StructDecl { name, union, members, attributes, span }
+    }
+
+    /// `struct name;`
+    pub(super) fn forward(&self, pair: Pair<'_, Rule>) -> ForwardDecl {
+        let mut parts = pair.into_inner();
+        let union = parts.next().is_some_and(|keyword| keyword.as_str().starts_with("union"));
+        let name = self.name(&parts.next().expect("a forward declaration has a name"));
+        ForwardDecl { name, union }
+    }
+
+    /// `__attribute__((packed, aligned(8)))`
+    fn attributes(&mut self, pair: Pair<'_, Rule>, attributes: &mut Attributes) {
+        for item in pair.into_inner().flat_map(Pair::into_inner) {
+            let span = self.span(&item);
+            let mut parts = item.into_inner();
+            let name = parts.next().expect("an attribute has a name").as_str().trim_end().to_owned();
+            let argument = parts.next().map(|argument| self.expr(argument));
+            match (name.trim_matches('_'), argument) {
+                ("packed", None) => attributes.packed = true,
+                ("aligned", argument) => {
+                    // Without a number it is the most that any type of the machine needs.
+                    attributes.aligned = argument.or(Some(Expr { kind: ExprKind::Int(16), span }));
+                }
+                // They say nothing of where members lie.
+                ("preserve_access_index" | "unused" | "deprecated" | "may_alias" | "designated_init", _) => {}
+                _ => {
+                    let title = format!("the attribute `{name}` is not known");
+                    let error = Diagnostic::error("E0115", span, title, "expected `packed` or `aligned(n)`");
+                    self.errors.push(error.help("leave it out if it does not change where members lie"));
+                }
+            }
+        }
     }
 
     /// The members that one line declares.
     fn members(&mut self, line: Pair<'_, Rule>) -> Vec<MemberDecl> {
         let span = self.span(&line);
-        let mut parts = line.into_inner();
+        let mut parts = line.into_inner().filter(|part| part.as_rule() != Rule::qualifier);
         let first = parts.next().expect("a member has a type");
         let named = self.span(&first);
-        let specifier = self.specifier(first);
-        let mut members = parts.map(|part| self.member(&specifier, named, part)).collect::<Vec<_>>();
+        let mut specifier = self.specifier(first);
+        let mut members = Vec::new();
+        for part in parts {
+            members.push(self.member(&specifier, named, part));
+            // It is declared once, for the first of them.
+            specifier = by_name(specifier);
+        }
         if members.is_empty() {
             let ty = TypeName { specifier, constant: false, pointers: 0, arrays: Vec::new(), named, span };
-            members.push(MemberDecl { name: None, ty, bits: None, span });
+            members.push(MemberDecl { name: None, ty, bits: None, attributes: Attributes::default(), span });
         }
         members
     }
@@ -56,72 +96,63 @@ impl Builder<'_> {
                 span,
             },
             bits: None,
+            attributes: Attributes::default(),
             span,
         };
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::stars => member.ty.pointers = stars(&part),
-                Rule::identifier => member.name = Some(self.name(&part)),
-                Rule::length => member.ty.arrays.push(self.length(part)),
                 Rule::function_pointer => {
+                    // What it returns does not matter, and neither does what it takes.
                     member.ty.specifier = Specifier::Function;
-                    for part in part.into_inner() {
-                        match part.as_rule() {
-                            Rule::some_stars => member.ty.pointers = stars(&part),
-                            Rule::identifier => member.name = Some(self.name(&part)),
-                            _ => member.ty.arrays.push(self.length(part)),
-                        }
-                    }
+                    self.declarator(part, &mut member);
                 }
-                _ => {
-                    let width = part.into_inner().next().expect("a width is a number");
-                    member.bits = Some(self.number(&width));
-                }
+                _ => self.declared(part, &mut member),
             }
         }
         member
     }
 
-    /// How many elements an array has: a number, or what is computed of numbers and of names that `#define` gave them.
-    fn length(&mut self, pair: Pair<'_, Rule>) -> Option<u64> {
-        let expr = self.expr(pair.into_inner().next()?);
-        let known = self.known(&expr);
-        if known.is_none() {
-            let error =
-                Diagnostic::error("E0361", expr.span, "not known when the script is compiled", "expected a number");
-            self.errors.push(error.help("`#define NAME 16` in front of it gives a number a name"));
+    fn declarator(&mut self, pair: Pair<'_, Rule>, member: &mut MemberDecl) {
+        for part in pair.into_inner() {
+            self.declared(part, member);
         }
-        Some(known.unwrap_or(1))
     }
 
-    /// The number that an expression is, as far as that is seen without types.
-    pub(super) fn known(&self, expr: &Expr) -> Option<u64> {
-        match &expr.kind {
-            ExprKind::Int(number) => Some(*number),
-            ExprKind::Ident(name) => self.constants.get(name).copied(),
-            ExprKind::Binary(operator, left, right) => {
-                let (left, right) = (self.known(left)?, self.known(right)?);
-                match operator {
-                    Binary::Add => left.checked_add(right),
-                    Binary::Sub => left.checked_sub(right),
-                    Binary::Mul => left.checked_mul(right),
-                    Binary::Div => left.checked_div(right),
-                    Binary::Shl => u32::try_from(right).ok().and_then(|right| left.checked_shl(right)),
-                    _ => None,
-                }
+    /// One part of a declarator: stars, a name, brackets, a width, attributes.
+    fn declared(&mut self, part: Pair<'_, Rule>, member: &mut MemberDecl) {
+        match part.as_rule() {
+            Rule::stars | Rule::some_stars => member.ty.pointers = stars(&part),
+            Rule::identifier => member.name = Some(self.name(&part)),
+            Rule::length => {
+                let length = part.into_inner().next().map(|length| self.expr(length));
+                member.ty.arrays.push(length);
             }
-            _ => None,
+            Rule::width => {
+                let width = part.into_inner().next().expect("a width is a number");
+                member.bits = Some(self.expr(width));
+            }
+            Rule::attributes => self.attributes(part, &mut member.attributes),
+            _ => {}
         }
     }
 
-    fn extent(&mut self, pair: Pair<'_, Rule>) -> Option<u64> {
-        pair.into_inner().next().map(|number| self.number(&number))
+    /// The brackets of a type's name: a number, or the name of one.
+    fn extent(&mut self, pair: Pair<'_, Rule>) -> Option<Expr> {
+        let length = pair.into_inner().next()?;
+        let span = self.span(&length);
+        let kind = match length.as_rule() {
+            Rule::identifier => ExprKind::Ident(self.name(&length).text),
+            _ => ExprKind::Int(self.number(&length)),
+        };
+        Some(Expr { kind, span })
     }
 
     /// `struct name`, words, or a struct that is declared in place.
     fn specifier(&mut self, pair: Pair<'_, Rule>) -> Specifier {
-        if pair.as_rule() == Rule::inline_aggregate {
-            return Specifier::Body(Box::new(self.structure(pair)));
+        match pair.as_rule() {
+            Rule::inline_aggregate => return Specifier::Body(Box::new(self.structure(pair))),
+            Rule::inline_enumeration => return Specifier::Values(Box::new(self.enumeration(pair))),
+            _ => {}
         }
         let mut parts = pair.into_inner().peekable();
         if parts.peek().is_some_and(|part| part.as_rule() == Rule::tag) {
@@ -129,7 +160,7 @@ impl Builder<'_> {
             let name = parts.next().map(|part| part.as_str().to_owned()).unwrap_or_default();
             return tagged(&tag, name);
         }
-        let words = parts.map(|part| part.as_str().to_owned()).filter(|word| word != "const").collect::<Vec<_>>();
+        let words = parts.map(|part| part.as_str().to_owned()).filter(|word| !is_qualifier(word)).collect::<Vec<_>>();
         Specifier::Words(words.join(" "))
     }
 
@@ -139,7 +170,7 @@ impl Builder<'_> {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::identifier => name = Some(self.name(&part)),
-                Rule::enumerator => values.push(self.enumerator(part)),
+                Rule::enumerators => values = part.into_inner().map(|one| self.enumerator(one)).collect(),
                 _ => {}
             }
         }
@@ -149,34 +180,42 @@ impl Builder<'_> {
     fn enumerator(&mut self, pair: Pair<'_, Rule>) -> EnumeratorDecl {
         let mut parts = pair.into_inner();
         let name = self.name(&parts.next().expect("a value of an enum has a name"));
-        let mut sign = 1;
-        let mut value = None;
-        for part in parts {
-            match part.as_rule() {
-                Rule::minus => sign = -1,
-                _ => value = Some(i128::from(self.number(&part))),
-            }
-        }
-        EnumeratorDecl { name, value: value.map(|value| value * sign) }
+        EnumeratorDecl { name, value: parts.next().map(|value| self.expr(value)) }
     }
 
-    /// `typedef type name;`
-    pub(super) fn alias(&mut self, pair: Pair<'_, Rule>) -> Option<TypedefDecl> {
+    /// `typedef type name, *name;`
+    pub(super) fn aliases(&mut self, pair: Pair<'_, Rule>) -> Vec<TypedefDecl> {
         let span = self.span(&pair);
-        let line = pair.into_inner().nth(1)?;
-        let member = self.members(line).into_iter().next()?;
-        match member.name {
-            Some(name) => Some(TypedefDecl { name, ty: member.ty, span }),
-            None => {
-                self.errors.push(Diagnostic::error(
-                    "E0113",
-                    span,
-                    "this type is given no name",
-                    "expected `typedef TYPE NAME;`",
-                ));
-                None
+        let Some(line) = pair.into_inner().nth(1) else { return Vec::new() };
+        let mut aliases = Vec::<TypedefDecl>::new();
+        for MemberDecl { name, mut ty, attributes, span: at, .. } in self.members(line) {
+            if attributes.packed || attributes.aligned.is_some() {
+                let title = "a name can't be given to a type with attributes";
+                let error = Diagnostic::error("E0115", at, title, "they would be those of the name");
+                let help = "put them behind the braces: `typedef struct { ... } __attribute__((packed)) name;`";
+                self.errors.push(error.help(help));
             }
+            let Some(name) = name else {
+                let title = "this type is given no name";
+                self.errors.push(Diagnostic::error("E0113", span, title, "expected `typedef TYPE NAME;`"));
+                continue;
+            };
+            // What has no name but the one that it is given here is declared once all the same.
+            let unnamed = match &ty.specifier {
+                Specifier::Body(body) => body.name.is_none(),
+                Specifier::Values(values) => values.name.is_none(),
+                _ => false,
+            };
+            if let Some(first) = aliases.first()
+                && unnamed
+                && first.ty.pointers == 0
+                && first.ty.arrays.is_empty()
+            {
+                ty.specifier = Specifier::Words(first.name.text.clone());
+            }
+            aliases.push(TypedefDecl { name, ty, span });
         }
+        aliases
     }
 
     /// The type that a `type_name` holds.
@@ -214,12 +253,36 @@ impl Builder<'_> {
     }
 }
 
+/// What a declaration in place is called, if it has a name.
+fn by_name(specifier: Specifier) -> Specifier {
+    match specifier {
+        Specifier::Body(body) => match (body.name.clone(), body.union) {
+            (Some(name), false) => Specifier::Struct(name.text),
+            (Some(name), true) => Specifier::Union(name.text),
+            (None, _) => Specifier::Body(body),
+        },
+        Specifier::Values(values) => match values.name.clone() {
+            Some(name) => Specifier::Enum(name.text),
+            None => Specifier::Values(values),
+        },
+        other => other,
+    }
+}
+
 fn tagged(tag: &str, name: String) -> Specifier {
     match tag {
         "struct" => Specifier::Struct(name),
         "union" => Specifier::Union(name),
         _ => Specifier::Enum(name),
     }
+}
+
+/// Words that say nothing of how a value lies; the latter are the kernel's own.
+fn is_qualifier(word: &str) -> bool {
+    matches!(
+        word,
+        "const" | "volatile" | "restrict" | "__restrict" | "__user" | "__rcu" | "__percpu" | "__iomem" | "__kernel"
+    )
 }
 
 fn stars(pair: &Pair<'_, Rule>) -> u32 {

@@ -172,8 +172,28 @@ pub fn resolve(script: &ast::Script, facts: &dyn KernelFacts, choice: Choice, er
         numbers: HashMap::new(),
         functions: HashMap::new(),
         alias: None,
+        missed: Vec::new(),
     };
     let clauses = script.clauses.iter().map(|clause| resolver.clause(clause)).collect::<Vec<_>>();
+    // A bare name is mistyped rather than missing.
+    let mut points = script.clauses.iter().flat_map(|clause| &clause.points);
+    let is_missing = |error: &Diagnostic| resolver.missed.contains(&error.primary.0);
+    if clauses.iter().any(|sites| !sites.is_empty())
+        && points.all(|point| point.text.contains(':') || !resolver.missed.contains(&point.span))
+        && resolver.errors.0.iter().all(|error| error.severity == Severity::Warning || is_missing(error))
+        && let Some(error) = resolver.errors.0.iter_mut().rfind(|error| is_missing(error))
+    {
+        error.help.push("`--config missing_probes=warn` runs the script without what is missing".to_owned());
+    }
+    // Where something is wrong, it was said.
+    if clauses.iter().all(Vec::is_empty)
+        && !resolver.errors.any_error()
+        && let Some(first) = script.clauses.first()
+    {
+        let title = "this machine has none of the script's probes: nothing is left to trace";
+        let error = Diagnostic::error(NOT_HERE, first.points[0].span, title, "the first of them");
+        resolver.errors.push(error.help("`config = { missing_probes = error }` says of each what is wrong"));
+    }
     let names = resolver.names;
     if names.len() > choice.most {
         let title = format!("the script names {} probes; the limit is {}", names.len(), choice.most);
@@ -227,6 +247,8 @@ struct Resolver<'a> {
     functions: HashMap<String, usize>,
     /// The name that the script gives the attach point that is being resolved.
     alias: Option<String>,
+    /// Where probes stand that are missing, which is an error.
+    missed: Vec<Span>,
 }
 
 /// The name that a script gives an attach point, as `name=probe`, and the attach point without it.
@@ -315,9 +337,19 @@ impl Resolver<'_> {
         known: impl IntoIterator<Item = &'n str>,
         list: &str,
     ) {
+        self.missing(Resolver::unknown_error(point, label, name, known, list));
+    }
+
+    fn unknown_error<'n>(
+        point: &Point<'_>,
+        label: &str,
+        name: &str,
+        known: impl IntoIterator<Item = &'n str>,
+        list: &str,
+    ) -> Diagnostic {
         let title = format!("unknown probe `{}`", point.written.text);
         let error = Diagnostic::error("E0201", point.written.span, title, label).suggest(name, known);
-        self.missing(error.help(format!("there are {list}")));
+        error.help(format!("there are {list}"))
     }
 
     /// Says that a pattern stands for nothing.
@@ -330,7 +362,10 @@ impl Resolver<'_> {
     /// Says that a probe is missing, if that is to be said.
     fn missing(&mut self, error: Diagnostic) {
         match self.choice.missing {
-            MissingProbes::Error => self.errors.push(error),
+            MissingProbes::Error => {
+                self.missed.push(error.primary.0);
+                self.errors.push(error);
+            }
             MissingProbes::Warn => {
                 self.errors.push(Diagnostic { severity: Severity::Warning, code: "W0005", ..error });
             }

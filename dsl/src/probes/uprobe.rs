@@ -68,7 +68,14 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
         let names = file.functions().unwrap_or_default();
         let list = format!("those that `scope -l '{}:{binary}:*'` lists", point.provider);
         let label = format!("{} has no such function", file.path());
-        return resolver.unknown(point, &label, &function, names.iter().map(|known| known.name.as_str()), &list);
+        let known = names.iter().map(|known| known.name.as_str());
+        let mut error = Resolver::unknown_error(point, &label, &function, known, &list);
+        // Since glibc 2.34 the functions of its other libraries are in libc, and those are empty.
+        let libc = resolver.facts.executable("libc").ok().filter(|libc| libc.path() != file.path());
+        if libc.is_some_and(|libc| libc.function(&function).is_ok_and(|found| found.is_some())) {
+            error = error.help(format!("libc has it: `{}:libc:{function}`", point.provider));
+        }
+        return resolver.missing(error);
     }
     let targets = found.into_iter().map(|place| {
         let probe = resolver.number(format!("{}:{}:{}", point.provider, file.path(), place.name));

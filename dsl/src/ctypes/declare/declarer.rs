@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{EnumDecl, MemberDecl, Specifier, StructDecl, TypeName, TypedefDecl};
-use crate::ast::Name;
+use super::{Attributes, EnumDecl, ForwardDecl, MemberDecl, Specifier, StructDecl, TypeName, TypedefDecl};
+use crate::ast::{Expr, Name};
 use crate::ctypes::layout::Layout;
 use crate::ctypes::{Body, CType, Derived, MAX_DEPTH, Member, Named, Node, TypeId, Types};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -11,7 +11,7 @@ use crate::source::Span;
 
 /// What is known while declarations are gone through.
 pub(super) struct Declarer<'a> {
-    types: &'a Types,
+    pub(super) types: &'a Types,
     pub found: Diagnostics,
     /// Whether a pointer may be to a struct that is declared nowhere.
     forward: bool,
@@ -19,11 +19,20 @@ pub(super) struct Declarer<'a> {
     spans: HashMap<TypeId, Span>,
     /// The structs and unions whose members are being laid out.
     open: Vec<TypeId>,
+    /// The values of the enum at hand so far: later ones may be computed of them.
+    pub(super) values: Vec<(String, i128)>,
 }
 
 impl<'a> Declarer<'a> {
     pub fn new(types: &'a Types, forward: bool) -> Declarer<'a> {
-        Declarer { types, found: Diagnostics::default(), forward, spans: HashMap::new(), open: Vec::new() }
+        Declarer {
+            types,
+            found: Diagnostics::default(),
+            forward,
+            spans: HashMap::new(),
+            open: Vec::new(),
+            values: Vec::new(),
+        }
     }
 
     fn error(&mut self, code: &'static str, span: Span, title: impl Into<String>, label: impl Into<String>) {
@@ -57,6 +66,15 @@ impl<'a> Declarer<'a> {
         }
         for member in &declared.members {
             self.register_in(&member.ty);
+        }
+    }
+
+    /// Makes a name known whose members stand elsewhere, or nowhere.
+    pub fn forward(&mut self, declared: &ForwardDecl) {
+        let (kind, name) = (tag_kind(declared.union), &declared.name.text);
+        if self.types.named(kind, name).is_none() {
+            let id = self.types.add(Node::Struct { name: name.clone(), union: declared.union, body: None });
+            self.name(kind, name, id);
         }
     }
 
@@ -96,7 +114,8 @@ impl<'a> Declarer<'a> {
     }
 
     fn body(&mut self, declared: &StructDecl) -> Body {
-        let mut layout = Layout::new(declared.union, declared.packed);
+        let mut layout = Layout::new(declared.union);
+        let packed = declared.attributes.packed;
         let mut members = Vec::new();
         let mut names = HashMap::new();
         // The next member's place, at the worst, must be one that 32 bits hold.
@@ -105,13 +124,13 @@ impl<'a> Declarer<'a> {
         for (index, member) in declared.members.iter().enumerate() {
             let last = index + 1 == declared.members.len() && !declared.union;
             let Some(ty) = self.ty(&member.ty, last) else { continue };
-            let Some((bit_offset, bits)) = self.place(member, ty, &mut layout) else { continue };
+            let Some((bit_offset, bits)) = self.place(member, ty, packed, &mut layout) else { continue };
             let (size, _) = layout.size();
             if size > MOST {
                 if std::mem::take(&mut fits) {
                     self.error("E0346", member.span, "the type is too large", "it would be larger than 512 MiB");
                 }
-                layout = Layout::new(declared.union, declared.packed);
+                layout = Layout::new(declared.union);
                 continue;
             }
             let name = member.name.as_ref().map_or("", |name| &name.text);
@@ -131,18 +150,37 @@ impl<'a> Declarer<'a> {
                 members.push(Member { name: name.to_owned(), ty, bit_offset: bit_offset as u32, bits });
             }
         }
+        if let Some(align) = self.aligned(&declared.attributes) {
+            layout.align(align);
+        }
         let (size, align) = layout.size();
         Body { size: size as u32, align, members: members.into() }
     }
 
     /// Gives where a member begins, and its width if it is a bit field; `None` if there is no such member.
-    fn place(&mut self, member: &MemberDecl, ty: TypeId, layout: &mut Layout) -> Option<(u64, Option<u32>)> {
-        if let Some(width) = member.bits {
+    fn place(
+        &mut self,
+        member: &MemberDecl,
+        ty: TypeId,
+        packed: bool,
+        layout: &mut Layout,
+    ) -> Option<(u64, Option<u32>)> {
+        let packed = packed || member.attributes.packed;
+        let aligned = self.aligned(&member.attributes);
+        if let Some(width) = &member.bits {
             let (size, width) = self.bit_field(member, ty, width)?;
-            let start = layout.bit_field(size, width, member.name.is_some());
+            if aligned.is_some() {
+                let title = "a bit field can't be aligned";
+                self.error("E0343", member.span, title, "put a bit field of no width in front: `int : 0;`");
+                return None;
+            }
+            let start = match packed {
+                true => layout.packed_bit_field(size, width),
+                false => layout.bit_field(size, width, member.name.is_some()),
+            };
+            // What is read are 8 bytes at most.
             if start % 8 + u64::from(width) > 64 {
-                let label = "it lies in nine bytes; expected no more than eight";
-                self.error("E0343", member.span, "the bit field can't be read at once", label);
+                self.error("E0343", member.span, "the bit field lies in more than 8 bytes", "expected fewer bits");
                 return None;
             }
             return Some((start, Some(width)));
@@ -155,11 +193,24 @@ impl<'a> Declarer<'a> {
         }
         // An array of no elements, flexible or not, has the size 0.
         let size = self.types.size_of(ty)?;
-        Some((layout.member(size, self.types.align_of(ty)), None))
+        let own = if packed { 1 } else { self.types.align_of(ty) };
+        Some((layout.member(size, own.max(aligned.unwrap_or(1))), None))
+    }
+
+    /// The alignment that attributes ask for.
+    fn aligned(&mut self, attributes: &Attributes) -> Option<u32> {
+        let written = attributes.aligned.as_ref()?;
+        let number = self.constant(written)?;
+        let align = u32::try_from(number).ok().filter(|align| align.is_power_of_two() && *align <= 4096);
+        if align.is_none() {
+            self.error("E0346", written.span, "nothing can be aligned so", "expected a power of two, 4096 at most");
+        }
+        align
     }
 
     /// Gives the bytes of a bit field's type and its width, if they go together.
-    fn bit_field(&mut self, member: &MemberDecl, ty: TypeId, width: u64) -> Option<(u32, u32)> {
+    fn bit_field(&mut self, member: &MemberDecl, ty: TypeId, width: &Expr) -> Option<(u32, u32)> {
+        let width = self.constant(width)?;
         let (size, most) = match self.types.get(ty) {
             CType::Bool => (1, 1),
             CType::Char { .. } => (1, 8),
@@ -243,7 +294,7 @@ impl<'a> Declarer<'a> {
         }
         for (depth, count) in name.arrays.iter().enumerate().rev() {
             let count = match count {
-                Some(count) => *count,
+                Some(count) => self.constant(count)?,
                 None if last && depth == 0 => 0,
                 None => {
                     let title = "only the last member of a struct may be an array of any length";
@@ -251,6 +302,10 @@ impl<'a> Declarer<'a> {
                     return None;
                 }
             };
+            if count < 0 {
+                self.error("E0346", name.span, "the array is of no length", format!("it would have {count} elements"));
+                return None;
+            }
             let array = u32::try_from(count).ok().map(|count| self.types.array_of(id, count));
             let Some(array) = array.filter(|array| self.types.size_of(*array).is_some()) else {
                 self.error("E0346", name.span, "the array is too large", "it would be larger than 4 GiB");
@@ -287,18 +342,23 @@ impl<'a> Declarer<'a> {
     }
 
     pub fn enumeration(&mut self, declared: &EnumDecl) -> TypeId {
-        let mut values = Vec::new();
+        self.values.clear();
         let mut next = 0i128;
         for enumerator in &declared.values {
-            let value = enumerator.value.unwrap_or(next);
             let name = &enumerator.name;
+            let value = match &enumerator.value {
+                // What is wrong with it was said; uses of the name have nothing to add.
+                Some(written) => self.constant(written).unwrap_or(next),
+                None => next,
+            };
             if !(i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&value) {
                 self.error("E0346", name.span, "the value is too large", "64 bits don't hold it");
                 continue;
             }
             next = value + 1;
-            values.push((name.text.clone(), value));
+            self.values.push((name.text.clone(), value));
         }
+        let values = std::mem::take(&mut self.values);
         let least = values.iter().map(|(_, value)| *value).min().unwrap_or(0);
         let most = values.iter().map(|(_, value)| *value).max().unwrap_or(0);
         let (size, signed) = match least < 0 {

@@ -13,7 +13,7 @@ fn problems(text: &str) -> Vec<(&'static str, String)> {
 
 #[test]
 fn what_is_wrong_is_said_once_and_at_its_place() {
-    let cases: [(&str, &[(&str, &str)]); 32] = [
+    let cases: [(&str, &[(&str, &str)]); 31] = [
         ("struct a { int x; foo_t y; };", &[("E0340", "foo_t")]),
         ("struct a { struct foo y; };", &[("E0340", "struct foo")]),
         ("struct a { enum foo y; enum state s; };", &[("E0340", "enum foo")]),
@@ -48,7 +48,6 @@ fn what_is_wrong_is_said_once_and_at_its_place() {
         ("union a { int y; char x[]; };", &[("E0368", "char x[]")]),
         ("struct a { char x[9999999999]; };", &[("E0346", "char x[9999999999]")]),
         ("struct a { long x[400000000]; long y; long z[70000000]; };", &[("E0346", "long x[400000000]")]),
-        ("enum a { X = 99999999999999999999999 };", &[("E0346", "X")]),
     ];
     for (text, expected) in cases {
         let found = problems(text);
