@@ -144,7 +144,8 @@ impl Probes {
                 Site::Tracepoint { fields, .. } => {
                     fields.iter().any(|field| field.declaration.starts_with("enum ") && used(field))
                 }
-                Site::Iter { .. } => true,
+                // What is returned lies behind the arguments: their number tells where.
+                Site::Iter { .. } | Site::Traced { exit: true, .. } => true,
                 site => uses.args && site.is_typed(),
             })
         })

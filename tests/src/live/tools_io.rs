@@ -178,7 +178,12 @@ pub fn the_first_tools_say_what_they_are() -> Result<(), Failed> {
         let ran = run(&[name, "--help"]);
         ran.succeeded()?;
         check(ran.stdout.starts_with(&format!("{name}: ")), || ran.stdout.clone())?;
-        run(&["--dry-run", name]).succeeded()?;
+        let ran = run(&["--dry-run", name]);
+        if name == "bashreadline" && !std::path::Path::new("/bin/bash").exists() {
+            check(ran.status == 1 && ran.stderr.contains("nothing is left to trace"), || ran.stderr)?;
+            continue;
+        }
+        ran.succeeded()?;
     }
     Ok(())
 }
