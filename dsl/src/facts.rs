@@ -16,8 +16,8 @@ pub trait KernelFacts {
     fn x86_64(&self) -> bool;
     /// How system calls by the 32-bit entry are told apart.
     fn compat(&self) -> Compat;
-    /// The kernel's description of its own types; `None` if it has none.
-    fn btf(&self) -> Option<Btf>;
+    /// The kernel's description of its own types, with those of a module if one is named; `None` if there is none.
+    fn btf(&self, module: Option<&str>) -> Option<Btf>;
     /// How many CPUs the machine can have.
     fn cpus(&self) -> u32;
     /// How deep scope's own namespace of processes lies in others; 0 for the first.

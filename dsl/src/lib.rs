@@ -129,7 +129,7 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
     let probes = probes::resolve(&script, facts, choice, &mut found);
     // To look the kernel's types up takes milliseconds, which a script that can't use them does not pay.
     let needs_types = uses::needs_types(&script) || probes.need_types(&script);
-    let types = ctypes::Types::new(needs_types.then(|| facts.btf()).flatten());
+    let types = ctypes::Types::new(needs_types.then(|| facts.btf(probes.module.as_deref())).flatten());
     if let Err(errors) = types.declare(&script.types) {
         errors.into_iter().for_each(|error| found.push(error));
     }

@@ -65,7 +65,10 @@ impl KernelFacts for Recorded {
         Compat::Marked(CompatFlag { offset: 16, mask: 2 })
     }
 
-    fn btf(&self) -> Option<Btf> {
+    fn btf(&self, module: Option<&str>) -> Option<Btf> {
+        if module.is_some() {
+            return None;
+        }
         Btf::open(self.types.clone()?).ok()
     }
 

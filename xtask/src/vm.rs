@@ -157,11 +157,12 @@ fn initramfs(kernel: Kernel, command: &[&str]) -> Result<PathBuf> {
         fs::copy(&from, tree.join("bin").join(program))?;
         copy_libraries(&from, &tree)?;
     }
+    module(kernel, &tree)?;
     let words = command.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect::<Vec<_>>().join(" ");
     let init = format!(
         "#!/bin/sh\nexport PATH=/bin HOME=/ TERM=dumb RUST_BACKTRACE=1\n\
          busybox mount -t devtmpfs devtmpfs /dev\nbusybox mount -t proc proc /proc\nbusybox mount -t sysfs sysfs /sys\n\
-         busybox mount -t tmpfs tmpfs /tmp\nbusybox mount -t cgroup2 cgroup2 /sys/fs/cgroup\nbusybox ip link set lo up 2>/dev/null\n\
+         busybox mount -t tmpfs tmpfs /tmp\nbusybox mount -t cgroup2 cgroup2 /sys/fs/cgroup\nbusybox ip link set lo up 2>/dev/null\nbusybox insmod /module.ko\n\
          echo xtask-begin\n{words}\necho \"xtask-status $?\"\nbusybox poweroff -f\n"
     );
     fs::write(tree.join("init"), init)?;
@@ -170,6 +171,21 @@ fn initramfs(kernel: Kernel, command: &[&str]) -> Result<PathBuf> {
     let pack = format!("cd '{}' && find . | cpio -o -H newc --quiet > '{}'", tree.display(), archive.display());
     execute(Command::new("sh").arg("-c").arg(pack))?;
     Ok(archive)
+}
+
+/// Puts one of the kernel's modules beside the programs: so that there are functions of a module.
+fn module(kernel: Kernel, tree: &Path) -> Result<()> {
+    const MODULE: &str = "kernel/drivers/net/tun.ko";
+    let modules = work().join(kernel.version).join("lib/modules");
+    let release = fs::read_dir(&modules)?.next().context("the package holds modules")??.path();
+    let to = tree.join("module.ko");
+    let (plain, packed) = (release.join(MODULE), release.join(format!("{MODULE}.xz")));
+    if plain.exists() {
+        fs::copy(plain, to)?;
+        return Ok(());
+    }
+    packages::need("/usr/bin/xz", &["xz-utils"])?;
+    execute(Command::new("xz").arg("-dc").arg(packed).stdout(fs::File::create(to)?))
 }
 
 /// Copies the shared libraries of a program, as `ldd` names them.

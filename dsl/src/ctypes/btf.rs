@@ -215,6 +215,33 @@ impl Btf {
         Ok(Btf { bytes, types: types.into(), strings })
     }
 
+    /// Opens the BTF of a module (`/sys/kernel/btf/MODULE`) together with the kernel's, whose types and strings it goes on
+    /// counting from.
+    ///
+    /// # Errors
+    /// As [`Btf::open`].
+    pub fn open_module(kernel: &[u8], module: &[u8]) -> Result<Btf, Malformed> {
+        const SHORT: Malformed = Malformed("the BTF ends too early");
+        const HEADER: u32 = 24;
+        let section = |bytes: &[u8], at: usize| -> Option<std::ops::Range<usize>> {
+            let field = |at| word(bytes, at).map(|word| word as usize);
+            let start = field(4)?.checked_add(field(at)?)?;
+            let end = start.checked_add(field(at + 4)?)?;
+            (end <= bytes.len()).then_some(start..end)
+        };
+        let part = |bytes, at| section(bytes, at).ok_or(SHORT);
+        let types = [&kernel[part(kernel, 8)?], &module[part(module, 8)?]].concat();
+        let strings = [&kernel[part(kernel, 16)?], &module[part(module, 16)?]].concat();
+        let lens = [types.len(), strings.len()].map(|len| u32::try_from(len).unwrap_or(u32::MAX).to_ne_bytes());
+        let mut whole = kernel.get(..4).ok_or(SHORT)?.to_vec();
+        for field in [HEADER.to_ne_bytes(), [0; 4], lens[0], lens[0], lens[1]] {
+            whole.extend(field);
+        }
+        whole.extend(types);
+        whole.extend(strings);
+        Btf::open(whole)
+    }
+
     /// How many types there are, `void` included.
     #[must_use]
     pub fn count(&self) -> u32 {

@@ -82,12 +82,12 @@ fn traced(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, exi
     for function in found {
         let bare = function.rsplit(':').next().unwrap_or(&function);
         let known = resolver.facts.kernel_functions().iter().find(|known| known.name == bare);
-        if known.is_some_and(|known| known.module.is_some()) {
-            // Their types lie apart from the kernel's own.
-            return resolver.not_here(point, "functions of modules are not traced this way; `kprobe` probes them");
+        let module = known.and_then(|known| known.module.clone());
+        if module.is_some() && !resolver.may_trace(point, module.as_deref()) {
+            return;
         }
         let probe = resolver.number(format!("{}:{function}", point.provider));
-        draft.sites.push(Site::Traced { probe, exit, function });
+        draft.sites.push(Site::Traced { probe, exit, function, module });
     }
 }
 
@@ -100,8 +100,7 @@ pub(super) fn list_kprobes(facts: &dyn KernelFacts, wanted: &str) -> Result<Vec<
 /// All functions that can be traced.
 pub(super) fn list_traced(facts: &dyn KernelFacts, wanted: &str) -> Result<Vec<String>, String> {
     facts.trampolines()?;
-    let own = facts.kernel_functions().iter().filter(|known| known.module.is_none());
-    Ok(own.map(|known| named(known, wanted)).collect())
+    Ok(facts.kernel_functions().iter().map(|known| named(known, wanted)).collect())
 }
 
 /// The name of a function, with its module if one is asked for.
@@ -154,6 +153,26 @@ fn functions(resolver: &mut Resolver<'_>, point: &Point<'_>, rest: &[&str]) -> O
 }
 
 impl Resolver<'_> {
+    /// Whether functions of a module can be traced; says so if not.
+    fn may_trace(&mut self, point: &Point<'_>, module: Option<&str>) -> bool {
+        if self.module.as_deref() == module {
+            return true;
+        }
+        if self.module.is_some() {
+            // Each module's types go on counting from the kernel's: those of two have the same numbers.
+            let title = format!("`{}` can't be traced", point.written.text);
+            let error = Diagnostic::error(super::NOT_HERE, point.written.span, title, "it is of another module");
+            self.errors.push(error.help("a script traces functions of one module; `kprobe` probes those of several"));
+            return false;
+        }
+        if self.facts.btf(module).is_none() {
+            self.not_here(point, "its module says nothing of its types (/sys/kernel/btf); `kprobe` probes it");
+            return false;
+        }
+        self.module = module.map(str::to_owned);
+        true
+    }
+
     /// Says that the machine has no such probes.
     fn not_here(&mut self, point: &Point<'_>, reason: &str) {
         let title = format!("this machine has no `{}`", point.written.text);

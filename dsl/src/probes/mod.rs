@@ -102,6 +102,8 @@ pub struct Probes {
     pub clauses: Vec<Vec<Site>>,
     /// The names of the probes; a probe's number is its index.
     pub names: Vec<ProbeName>,
+    /// The module whose functions are traced: its types lie apart from the kernel's.
+    pub module: Option<String>,
 }
 
 /// What a probe is called.
@@ -173,36 +175,15 @@ pub fn resolve(script: &ast::Script, facts: &dyn KernelFacts, choice: Choice, er
         numbers: HashMap::new(),
         functions: HashMap::new(),
         alias: None,
+        module: None,
         missed: Vec::new(),
     };
     let clauses = script.clauses.iter().map(|clause| resolver.clause(clause)).collect::<Vec<_>>();
-    // A bare name is mistyped rather than missing.
-    let mut points = script.clauses.iter().flat_map(|clause| &clause.points);
-    let is_missing = |error: &Diagnostic| resolver.missed.contains(&error.primary.0);
-    if clauses.iter().any(|sites| !sites.is_empty())
-        && points.all(|point| point.text.contains(':') || !resolver.missed.contains(&point.span))
-        && resolver.errors.0.iter().all(|error| error.severity == Severity::Warning || is_missing(error))
-        && let Some(error) = resolver.errors.0.iter_mut().rfind(|error| is_missing(error))
-    {
-        error.help.push("`--config missing_probes=warn` runs the script without what is missing".to_owned());
-    }
-    // Where something is wrong, it was said.
-    if clauses.iter().all(Vec::is_empty)
-        && !resolver.errors.any_error()
-        && let Some(first) = script.clauses.first()
-    {
-        let title = "this machine has none of the script's probes: nothing is left to trace";
-        let error = Diagnostic::error(NOT_HERE, first.points[0].span, title, "the first of them");
-        resolver.errors.push(error.help("`config = { missing_probes = error }` says of each what is wrong"));
-    }
-    let names = resolver.names;
-    if names.len() > choice.most {
-        let title = format!("the script names {} probes; the limit is {}", names.len(), choice.most);
-        let span = script.clauses.last().map_or_else(Default::default, |clause| clause.points[0].span);
-        let help = format!("`config = {{ max_probes = {} }}` allows so many", names.len());
-        errors.push(Diagnostic::error("E0405", span, title, "").help(help));
-    }
-    Probes { clauses, names }
+    resolver.advise(script, &clauses);
+    resolver.need_one(script, &clauses);
+    resolver.limit(script);
+    let Resolver { names, module, .. } = resolver;
+    Probes { clauses, names, module }
 }
 
 /// An attach point as it is written.
@@ -248,6 +229,8 @@ struct Resolver<'a> {
     functions: HashMap<String, usize>,
     /// The name that the script gives the attach point that is being resolved.
     alias: Option<String>,
+    /// The module whose functions are traced.
+    module: Option<String>,
     /// Where probes stand that are missing, which is an error.
     missed: Vec<Span>,
 }
@@ -265,6 +248,46 @@ fn unaliased(point: &Name) -> (Option<String>, Name) {
 }
 
 impl Resolver<'_> {
+    /// Where nothing is wrong but that some probes are missing, says how the script runs without them.
+    fn advise(&mut self, script: &ast::Script, clauses: &[Vec<Site>]) {
+        let is_missing = |error: &Diagnostic| self.missed.contains(&error.primary.0);
+        let only_missing = self.errors.0.iter().all(|error| error.severity == Severity::Warning || is_missing(error));
+        let mut points = script.clauses.iter().flat_map(|clause| &clause.points);
+        // A bare name is mistyped rather than missing.
+        let meant = points.all(|point| point.text.contains(':') || !self.missed.contains(&point.span));
+        let some_left = clauses.iter().any(|sites| !sites.is_empty());
+        if only_missing
+            && meant
+            && some_left
+            && let Some(error) = self.errors.0.iter_mut().rfind(|error| is_missing(error))
+        {
+            error.help.push("`--config missing_probes=warn` runs the script without what is missing".to_owned());
+        }
+    }
+
+    /// Says so where no probe is left. Where something is wrong, that was said.
+    fn need_one(&mut self, script: &ast::Script, clauses: &[Vec<Site>]) {
+        if clauses.iter().all(Vec::is_empty)
+            && !self.errors.any_error()
+            && let Some(first) = script.clauses.first()
+        {
+            let title = "this machine has none of the script's probes: nothing is left to trace";
+            let error = Diagnostic::error(NOT_HERE, first.points[0].span, title, "the first of them");
+            self.errors.push(error.help("`config = { missing_probes = error }` says of each what is wrong"));
+        }
+    }
+
+    /// Says so where there are more probes than may be.
+    fn limit(&mut self, script: &ast::Script) {
+        let (number, most) = (self.names.len(), self.choice.most);
+        if number > most {
+            let title = format!("the script names {number} probes; the limit is {most}");
+            let span = script.clauses.last().map_or_else(Default::default, |clause| clause.points[0].span);
+            let help = format!("`config = {{ max_probes = {number} }}` allows so many");
+            self.errors.push(Diagnostic::error("E0405", span, title, "").help(help));
+        }
+    }
+
     fn clause(&mut self, clause: &ast::Clause) -> Vec<Site> {
         let mut draft = Draft { uses: Uses::of(clause), sites: Vec::new(), tracepoints: Vec::new() };
         for point in &clause.points {

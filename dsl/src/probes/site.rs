@@ -92,6 +92,8 @@ pub enum Site {
         exit: bool,
         /// The function, with its module in front if that is said.
         function: String,
+        /// The module that it is in, if it is not the kernel's own.
+        module: Option<String>,
     },
     /// At functions or static probes of a program or library, with the registers as context.
     Uprobe {

@@ -4,9 +4,11 @@
 use std::ffi::CStr;
 use std::io;
 use std::mem::zeroed;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_info, bpf_prog_type};
+use aya_obj::generated::{
+    bpf_attach_type, bpf_attr, bpf_btf_info, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_info, bpf_prog_type,
+};
 
 pub(super) fn bpf(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<i64> {
     // SAFETY: the attribute is the kernel's union, wholly initialised; pointers in it are the callers' to keep alive.
@@ -174,6 +176,59 @@ fn create(kind: bpf_map_type, inner: u32) -> io::Result<OwnedFd> {
     bpf(bpf_cmd::BPF_MAP_CREATE, &mut attr).map(owned)
 }
 
+/// A function of the kernel that a program is loaded for.
+#[derive(Debug)]
+pub struct Function {
+    /// Its number in the type information.
+    pub id: u32,
+    /// The type information of its module, if it is not the kernel's own.
+    pub module: Option<OwnedFd>,
+}
+
+/// Finds the type information of a module among all that the kernel holds.
+///
+/// # Errors
+/// `ENOENT` if it holds none, and as `bpf(2)`.
+pub fn module_types(module: &str) -> io::Result<OwnedFd> {
+    let mut id = 0;
+    loop {
+        let mut next = attr();
+        next.__bindgen_anon_6.__bindgen_anon_1.start_id = id;
+        bpf(bpf_cmd::BPF_BTF_GET_NEXT_ID, &mut next)?;
+        // SAFETY: the kernel has written the next number.
+        id = unsafe { next.__bindgen_anon_6.next_id };
+        let mut by_id = attr();
+        by_id.__bindgen_anon_6.__bindgen_anon_1.btf_id = id;
+        let types = match bpf(bpf_cmd::BPF_BTF_GET_FD_BY_ID, &mut by_id) {
+            Ok(fd) => owned(fd),
+            // It has just gone.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => continue,
+            Err(error) => return Err(error),
+        };
+        let mut name = [0u8; 64];
+        // SAFETY: a struct of plain numbers.
+        let mut info: bpf_btf_info = unsafe { zeroed() };
+        info.name = name.as_mut_ptr() as u64;
+        info.name_len = name.len() as u32;
+        ask(types.as_fd(), &mut info)?;
+        let len = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        if info.kernel_btf == 1 && &name[..len] == module.as_bytes() {
+            return Ok(types);
+        }
+    }
+}
+
+/// Asks the kernel about one of its objects.
+fn ask<T>(object: BorrowedFd<'_>, info: &mut T) -> io::Result<()> {
+    let mut attr = attr();
+    // SAFETY: as in `update`.
+    let query = unsafe { &mut attr.info };
+    query.bpf_fd = object.as_raw_fd() as u32;
+    query.info_len = size_of::<T>() as u32;
+    query.info = std::ptr::from_mut(info) as u64;
+    bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr).map(drop)
+}
+
 /// The verifier's refusal of a program, with its log.
 #[derive(Debug)]
 pub struct Refused {
@@ -191,7 +246,7 @@ pub struct Refused {
 pub fn load_program(
     kind: bpf_prog_type,
     attach_type: Option<bpf_attach_type>,
-    function: u32,
+    function: Option<&Function>,
     name: &str,
     instructions: &[bpf_insn],
     license: &CStr,
@@ -200,7 +255,11 @@ pub fn load_program(
     // SAFETY: as in `update`.
     let load = unsafe { &mut attr.__bindgen_anon_3 };
     load.prog_type = kind as u32;
-    load.attach_btf_id = function;
+    if let Some(function) = function {
+        load.attach_btf_id = function.id;
+        load.__bindgen_anon_1.attach_btf_obj_fd =
+            function.module.as_ref().map_or(0, |module| module.as_raw_fd() as u32);
+    }
     load.expected_attach_type = attach_type.map_or(0, |attach_type| attach_type as u32);
     load.insn_cnt = instructions.len() as u32;
     load.insns = instructions.as_ptr() as u64;
@@ -261,13 +320,7 @@ pub struct ProgramInfo {
 pub fn program_info(program: BorrowedFd<'_>) -> io::Result<ProgramInfo> {
     // SAFETY: a struct of plain numbers.
     let mut info: bpf_prog_info = unsafe { zeroed() };
-    let mut attr = attr();
-    // SAFETY: as in `update`.
-    let query = unsafe { &mut attr.info };
-    query.bpf_fd = program.as_raw_fd() as u32;
-    query.info_len = size_of::<bpf_prog_info>() as u32;
-    query.info = &raw mut info as u64;
-    bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+    ask(program, &mut info)?;
     Ok(ProgramInfo {
         verified: info.verified_insns,
         specialised: info.xlated_prog_len / size_of::<bpf_insn>() as u32,

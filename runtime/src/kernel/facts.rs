@@ -69,8 +69,8 @@ impl KernelFacts for LiveFacts<'_> {
         })
     }
 
-    fn btf(&self) -> Option<Btf> {
-        btf::open()
+    fn btf(&self, module: Option<&str>) -> Option<Btf> {
+        btf::open(module)
     }
 
     fn cpus(&self) -> u32 {
@@ -118,11 +118,11 @@ impl KernelFacts for LiveFacts<'_> {
 
     fn traces(&self, function: &str) -> bool {
         let tracer = self.tracefs.is_some_and(Tracefs::traces_functions);
-        tracer && self.kprobes().is_ok() && btf::function(function).is_some()
+        tracer && self.kprobes().is_ok() && btf::function(function, None).is_some()
     }
 
     fn iterators(&self) -> Vec<String> {
-        let Some(btf) = btf::open() else { return Vec::new() };
+        let Some(btf) = btf::open(None) else { return Vec::new() };
         let kinds = btf.func_names().filter_map(|name| name.strip_prefix(PREFIX));
         // Other functions have such names, too; what an iterator's program is given has a struct.
         kinds.filter(|kind| btf.find_struct(&format!("{PREFIX}_{kind}")).is_some()).map(str::to_owned).collect()

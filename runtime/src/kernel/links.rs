@@ -101,7 +101,7 @@ pub fn can_attach_kprobes() -> bool {
         // `r0 = 0; exit`
         let nothing = [instruction(0xb7, 0, 0, 0, 0), instruction(0x95, 0, 0, 0, 0)];
         let kind = Some(bpf_attach_type::BPF_TRACE_KPROBE_MULTI);
-        let loaded = load_program(bpf_prog_type::BPF_PROG_TYPE_KPROBE, kind, 0, "scope", &nothing, c"GPL");
+        let loaded = load_program(bpf_prog_type::BPF_PROG_TYPE_KPROBE, kind, None, "scope", &nothing, c"GPL");
         loaded.is_ok_and(|program| {
             let answer = attach_kprobes(program.as_fd(), &[], false).err().and_then(|error| error.raw_os_error());
             answer == Some(libc::EINVAL)

@@ -40,7 +40,7 @@ impl Reader {
         })?;
         let instructions = instructions(map.fd().as_fd().as_raw_fd());
         let kind = bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT;
-        let loaded = bpf::load_program(kind, None, 0, "scope", &instructions, c"GPL");
+        let loaded = bpf::load_program(kind, None, None, "scope", &instructions, c"GPL");
         Ok(Reader { program: loaded.map_err(|Refused { error, .. }| error)?, map })
     }
 

@@ -13,7 +13,8 @@ use scope_common::plan::{Image, SCRATCHES, STACK_FRAME};
 use scope_dsl::probes::Site;
 use scope_dsl::program::{Clause, Plan, Program};
 
-use crate::kernel::bpf::{self, ProgramInfo, Refused};
+use crate::kernel::bpf::{self, Function, ProgramInfo, Refused};
+use crate::kernel::btf;
 use crate::kernel::links;
 use maps::KernelMaps;
 pub use template::BadObject;
@@ -163,12 +164,17 @@ fn attach_type(site: &Site) -> Option<bpf_attach_type> {
     }
 }
 
-/// The number of the function that a program is for, in the kernel's type information; 0 if it is for none.
-fn function_id(site: &Site) -> u32 {
-    match site {
-        site if site.is_given_pointers() => site.kernel_function().and_then(crate::kernel::btf::function).unwrap_or(0),
-        _ => 0,
+/// The function of the kernel that a program is for, if it is for one.
+fn function(site: &Site) -> io::Result<Option<Function>> {
+    if !site.is_given_pointers() {
+        return Ok(None);
     }
+    let module = match site {
+        Site::Traced { module, .. } => module.as_deref(),
+        _ => None,
+    };
+    let id = site.kernel_function().and_then(|name| btf::function(name, module)).unwrap_or(0);
+    Ok(Some(Function { id, module: module.map(bpf::module_types).transpose()? }))
 }
 
 fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Clause) -> Result<Loaded, LoadError> {
@@ -192,10 +198,11 @@ fn load_one(template: &Template, maps: &KernelMaps, index: usize, clause: &Claus
         MapName::Nothing => maps::fd(&maps.nothing).as_raw_fd(),
         MapName::Slot(slot) => maps.optional(slots.get(&slot).copied()),
     });
+    let function = function(&clause.site).map_err(MapError::from)?;
     match bpf::load_program(
         kind(&clause.site),
         attach_type(&clause.site),
-        function_id(&clause.site),
+        function.as_ref(),
         "scope",
         &instructions,
         &template.license,

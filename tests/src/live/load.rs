@@ -44,6 +44,7 @@ pub fn run(arguments: &[OsString]) {
         "ticks" => (0..number).for_each(tick),
         "burn" => burn(Duration::from_millis(number)),
         "pages" => pages(number as usize),
+        "tun" => (0..number).for_each(|_| drop(std::fs::File::open("/dev/net/tun"))),
         "unshared" => unshared(number),
         "waiting" => waiting(number),
         "watched" => watched(number),

@@ -89,6 +89,7 @@ const TESTS: &[Test] = tests! {
         functions_of_the_kernel_are_counted_or_refused_in_words
         a_pattern_of_the_kernel_counts_as_its_functions_do
         traced_functions_have_arguments_and_results_by_name
+        functions_of_a_module_have_arguments_by_name
     }
     providers {
         each_counts_or_is_refused_in_words

@@ -334,3 +334,20 @@ pub fn uprobes_of_one_process_count_it_alone() -> Result<(), Failed> {
     let others = ran.stdout.lines().filter(|line| line.starts_with('@') && !line.contains(&pid));
     same(others.collect::<Vec<_>>(), Vec::new())
 }
+
+pub fn functions_of_a_module_have_arguments_by_name() -> Result<(), Failed> {
+    let modules = std::fs::read_to_string("/proc/modules").unwrap_or_default();
+    if !modules.lines().any(|line| line.starts_with("tun ")) {
+        let ran = run(&["-e", "fentry:tun:tun_chr_open { @ = count(); }"]);
+        return check(ran.status != 0 && ran.stderr.contains("fentry:tun:tun_chr_open"), || ran.stderr);
+    }
+    let ran = script(
+        "fentry:tun:tun_chr_open /pid == cpid/ { @[func, str(args.file->f_path.dentry->d_name.name)] = count(); }
+         fexit:tun_chr_open /pid == cpid/ { @r[probe, retval, args.inode != 0] = count(); }
+         kprobe:tun:tun_chr_open /pid == cpid/ { @k[func] = count(); }",
+        &["tun", "50"],
+    )?;
+    same(ran.value("@[tun_chr_open, tun]: ")?, "50")?;
+    same(ran.value("@r[fexit:tun_chr_open, 0, 1]: ")?, "50")?;
+    same(ran.value("@k[tun_chr_open]: ")?, "50")
+}

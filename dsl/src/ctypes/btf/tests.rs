@@ -179,3 +179,40 @@ fn what_is_no_btf_is_refused() {
     assert_eq!(with(4, 255).as_deref(), Some("the BTF ends too early"));
     assert_eq!(with(24 + 7, 31).as_deref(), Some("a BTF with an unknown kind of type"));
 }
+
+/// The types and the strings of a BTF.
+fn sections(bytes: &[u8]) -> [Vec<u8>; 2] {
+    let field = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
+    [8, 16].map(|at| bytes[field(4) + field(at)..][..field(at + 4)].to_vec())
+}
+
+#[test]
+fn a_module_goes_on_where_the_kernel_ends() {
+    let mut builder = BtfBuilder::default();
+    let int = builder.int("int", 4, true);
+    builder.structure("own", false, 4, &[("x", int, 0, None)]);
+    let kernel = builder.finish();
+    let added = builder.structure("added", false, 8, &[("first", int, 0, None), ("y", int, 32, None)]);
+    let pointer = builder.pointer(added);
+    let prototype = builder.prototype(int, &[("a", pointer)]);
+    builder.function("of_module", prototype);
+    let whole = builder.finish();
+    // What a module's file holds is what the whole has behind the kernel's.
+    let ([types, strings], [kernel_types, kernel_strings]) = (sections(&whole), sections(&kernel));
+    let (types, strings) = (&types[kernel_types.len()..], &strings[kernel_strings.len()..]);
+    let mut module = whole[..4].to_vec();
+    for field in [24, 0, types.len(), types.len(), strings.len()] {
+        module.extend((field as u32).to_ne_bytes());
+    }
+    module.extend(types);
+    module.extend(strings);
+    let types = Types::new(Some(Btf::open_module(&kernel, &module).expect("a BTF")));
+    let function = types.function("of_module").expect("a function");
+    assert_eq!(function.parameters, vec![("a".to_owned(), TypeId(pointer))]);
+    assert_eq!(types.find_member(TypeId(added), "y").map(|member| member.bit_offset), Some(32));
+    assert_eq!(types.named(Named::Struct, "own").and_then(|id| types.size_of(id)), Some(4));
+    // A file that is cut is no BTF.
+    for len in 0..module.len() {
+        assert!(Btf::open_module(&kernel, &module[..len]).is_err(), "{len}");
+    }
+}

@@ -37,7 +37,7 @@ const GIVEN: [(&str, Given); 8] = [
 impl Fields<'_> {
     /// Is ready to look at so many probes.
     pub(super) fn new(facts: &dyn KernelFacts, number: usize) -> Fields<'_> {
-        let types = Types::new(facts.btf());
+        let types = Types::new(facts.btf(None));
         if number >= MANY {
             types.learn_functions();
         }

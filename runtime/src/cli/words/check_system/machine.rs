@@ -141,7 +141,7 @@ fn trace_file_system(tracefs: &io::Result<Tracefs>) -> Row {
 }
 
 fn types() -> Row {
-    match (btf::open(), line("/sys/kernel/btf/vmlinux")) {
+    match (btf::open(None), line("/sys/kernel/btf/vmlinux")) {
         (Some(_), _) => Row::new("BTF", "there"),
         (None, _) => Row::new("BTF", "missing").because(
             "the kernel does not describe its types: curtask and arguments by name are not known",
