@@ -4,6 +4,7 @@
 
 mod attach;
 mod cost;
+mod guest;
 mod load;
 mod records;
 mod start;
@@ -62,12 +63,13 @@ type Measure = fn() -> Result<Vec<Row>>;
 pub fn run(filter: &str) -> Result<()> {
     packages::need("/usr/bin/bpftrace", &["bpftrace"])?;
     test::build()?;
-    let parts: [(&str, Measure); 5] = [
+    let parts: [(&str, Measure); 6] = [
         ("cost", cost::measure),
         ("records", records::measure),
         ("start", start::measure),
         ("attach", attach::measure),
         ("load", load::measure),
+        ("guest", guest::measure),
     ];
     let mut rows = Vec::new();
     for (name, measure) in parts.into_iter().filter(|(name, _)| name.contains(filter)) {
