@@ -37,6 +37,8 @@ pub struct Config {
     pub stats_detail: bool,
     /// Whether the keys of a map in JSON are lists of their parts, which nothing in them can blur.
     pub json_key_lists: bool,
+    /// Whether each record of JSON says when, where and by whom it was made.
+    pub json_origin: bool,
     /// Rounds of a loop in a kernel clause at most, if their number is not known beforehand.
     pub max_loop_rounds: u32,
 }
@@ -54,6 +56,7 @@ impl Default for Config {
             str_trunc_trailer: String::new(),
             stats_detail: false,
             json_key_lists: false,
+            json_origin: false,
             max_loop_rounds: crate::limits::LOOP_ROUNDS,
         }
     }
@@ -99,6 +102,10 @@ rows! {
     "cpp_demangle" "any" "taken and ignored: names are always demangled" nothing;
     "json_key_lists" "0 or 1" "the keys of maps in JSON are lists of their parts" |config, value| {
         config.json_key_lists = truth(value)?;
+        Some(())
+    };
+    "json_origin" "0 or 1" "each record of JSON says when it was made (`ts`, nanoseconds since 1970), at which `probe`, by which `pid` and on which `cpu`" |config, value| {
+        config.json_origin = truth(value)?;
         Some(())
     };
     "lazy_symbolication" "any" "taken and ignored" nothing;

@@ -21,6 +21,9 @@ pub struct Program {
     pub maps: IndexMap<String, Map>,
     /// What records do; an action's number is its index.
     pub actions: Vec<Action>,
+    /// Where in the record of each action lies what made it: the time, the number of the probe, the process, and the CPU; empty
+    /// if that is not wanted.
+    pub origins: Vec<usize>,
     /// The names of the probes, by number.
     pub probes: Vec<ProbeName>,
     /// The settings.

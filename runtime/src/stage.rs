@@ -16,7 +16,7 @@ use scope_dsl::types::{Named, Type};
 
 use crate::host::World;
 use crate::noted::Noted;
-use crate::output::{self, Helper, Kind, Message, Origin, Shown, Sink};
+use crate::output::{self, Helper, Kind, Made, Message, Origin, Shown, Sink};
 use crate::script::Functions;
 use crate::shown::{self, Wish};
 use crate::tables::{Key, Tables, Words};
@@ -25,6 +25,8 @@ use crate::value::{self, Names, Value};
 /// The user stage of a running trace.
 pub struct Stage {
     actions: Vec<Action>,
+    /// Where in the record of each action lies what made it; empty if that is not wanted.
+    origins: Vec<usize>,
     map_names: Vec<String>,
     names: Names,
     config: Config,
@@ -64,6 +66,7 @@ impl Stage {
         };
         Stage {
             actions: program.actions.clone(),
+            origins: program.origins.clone(),
             map_names: program.maps.keys().cloned().collect(),
             names: Names::new(program.probes.clone(), Box::new(stack)).with(program.config.clone()),
             config: program.config.clone(),
@@ -87,10 +90,23 @@ impl Stage {
         }
         self.records += 1;
         let number = value::word_at(record, 0) as usize;
+        if let Some(at) = self.origins.get(number) {
+            let word = |index: usize| value::word_at(record, at + 8 * index);
+            let made = Made {
+                time: self.names.since_epoch(word(0)),
+                probe: self.names.probe(word(1)).to_owned(),
+                pid: word(2),
+                cpu: word(3),
+            };
+            self.sink.made(Some(made));
+        }
         // The actions are lent out, so that the rest of the stage stays free while one is done.
         let actions = std::mem::take(&mut self.actions);
         let done = actions.get(number).map_or(Ok(()), |action| self.act(action, record));
         self.actions = actions;
+        if !self.origins.is_empty() {
+            self.sink.made(None);
+        }
         self.note(done);
     }
 

@@ -142,6 +142,18 @@ impl Names {
         self.found.borrow_mut().symbols.user.note(process);
     }
 
+    /// What `probe` gives of a probe.
+    #[must_use]
+    pub fn probe(&self, number: u64) -> &str {
+        self.probes.get(number as usize).map_or("", |probe| &probe.shown)
+    }
+
+    /// A time since boot as nanoseconds since 1970.
+    #[must_use]
+    pub fn since_epoch(&self, nanos: u64) -> i64 {
+        self.found.borrow_mut().clock().since_epoch(nanos)
+    }
+
     /// A time since boot by strftime's format.
     #[must_use]
     pub fn time(&self, nanos: u64, format: &str) -> String {
@@ -175,7 +187,7 @@ impl Names {
     fn name(&self, word: u64, named: Named) -> String {
         match named {
             Named::Syscall => syscall(word),
-            Named::Probe => self.probes.get(word as usize).map(|probe| probe.shown.clone()).unwrap_or_default(),
+            Named::Probe => self.probe(word).to_owned(),
             Named::Function => self.probes.get(word as usize).map_or("", ProbeName::function_name).to_owned(),
             Named::Signal => signals::signal_name(word),
             Named::Errno => errno::strerror(word as i64),

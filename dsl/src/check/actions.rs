@@ -1,6 +1,7 @@
 //! Functions that do something: most of them in userspace, by a record.
 
 use crate::ast::{self, ExprKind as Ast, Name};
+use crate::builtins::Builtin;
 use crate::checked::{Action, Argument, EmittedField, Expr, ExprKind, Limit, Purpose, Statement, Value};
 use crate::diagnostic::Diagnostic;
 use crate::functions::{Function, Row};
@@ -8,7 +9,7 @@ use crate::source::Span;
 use crate::types::Type;
 
 use super::Checker;
-use super::arguments::Record;
+use super::arguments::{Record, length};
 use super::operators::{int, not};
 
 /// Texts that `join` prints at most, and bytes of each.
@@ -256,9 +257,19 @@ impl Checker<'_> {
         Some(Statement::Evaluate(Self::after(before, value, span)))
     }
 
-    pub(super) fn output(&mut self, action: Action, values: Vec<Expr>) -> Statement {
+    pub(super) fn output(&mut self, action: Action, mut values: Vec<Expr>) -> Statement {
+        if self.given.config.json_origin {
+            self.origins.push(length(&values));
+            values.extend(self.origin());
+        }
         self.actions.push(action);
         Statement::Output(self.actions.len() - 1, values)
+    }
+
+    /// What makes a record: the time, the number of the probe, the process and the CPU.
+    fn origin(&mut self) -> Vec<Expr> {
+        let wanted = [Builtin::Nsecs, Builtin::Probe, Builtin::Pid, Builtin::Cpu];
+        wanted.into_iter().filter_map(|builtin| self.builtin(builtin, Span::default())).collect()
     }
 
     pub(super) fn emit(&mut self, name: &Name, fields: &[ast::EmitField], span: Span) -> Option<Statement> {

@@ -46,6 +46,12 @@ pub fn is_apart(value: &Expr) -> bool {
     matches!(value.kind, ExprKind::Str { .. } | ExprKind::Access(Access::DataLocation(_)))
 }
 
+/// How long a record with these values is, without the texts that lie behind them.
+#[must_use]
+pub fn length(values: &[Expr]) -> usize {
+    HEADER + values.iter().map(|value| if is_apart(value) { 8 } else { value.ty.size() }).sum::<usize>()
+}
+
 /// A number of things, in words.
 pub fn counted(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }

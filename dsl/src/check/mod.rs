@@ -37,7 +37,7 @@ use crate::probes::{Probes, Site};
 use crate::source::Span;
 use crate::types::{Enum, Space, Type};
 pub(crate) use arguments::counted;
-pub use arguments::is_apart;
+pub use arguments::{is_apart, length};
 use maps::Maps;
 use variables::Scopes;
 pub(crate) use words::argument_number;
@@ -110,6 +110,7 @@ pub fn check(given: &Given<'_>, found: &mut Diagnostics) -> Checked {
             state: start,
             errors: Diagnostics::default(),
             actions: Vec::new(),
+            origins: Vec::new(),
             options: Vec::new(),
             enums: HashMap::new(),
             clause: ClauseState::default(),
@@ -127,7 +128,7 @@ pub fn check(given: &Given<'_>, found: &mut Diagnostics) -> Checked {
             guess = true;
             continue;
         }
-        let Checker { errors, actions, state, options, .. } = checker;
+        let Checker { errors, actions, origins, state, options, .. } = checker;
         errors.0.into_iter().for_each(|error| found.push(error));
         let maps = state.maps.finish(given.config, found);
         if maps.len() > MAX_MAPS {
@@ -135,7 +136,7 @@ pub fn check(given: &Given<'_>, found: &mut Diagnostics) -> Checked {
             found.push(Diagnostic::error("E0402", maps[MAX_MAPS].span, title, "the first too many"));
         }
         let probes = given.probes.names.clone();
-        let script = (!found.any_error()).then_some(Script { maps, clauses, actions, probes });
+        let script = (!found.any_error()).then_some(Script { maps, clauses, actions, origins, probes });
         return Checked { script, options };
     }
     unreachable!("the types of a script grow without end")
@@ -174,6 +175,7 @@ struct Checker<'a> {
     state: State,
     errors: Diagnostics,
     actions: Vec<Action>,
+    origins: Vec<usize>,
     options: Vec<ScriptOption>,
     /// The enums that were met, so that all their values share one description.
     enums: HashMap<TypeId, Rc<Enum>>,

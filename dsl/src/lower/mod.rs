@@ -45,7 +45,7 @@ pub struct Options {
 
 /// Lowers a checked script; a clause past a limit is an error.
 pub fn lower(script: Script, config: &Config, options: Options, found: &mut Diagnostics) -> Program {
-    let Script { maps, clauses, actions, probes } = script;
+    let Script { maps, clauses, actions, origins, probes } = script;
     let writers = |number: usize| {
         let kernel = clauses.iter().filter(|clause| !clause.site.in_userspace());
         kernel.filter(|clause| writes(&clause.body, number)).count()
@@ -97,7 +97,7 @@ pub fn lower(script: Script, config: &Config, options: Options, found: &mut Diag
         Clause { source: clause.source, site: clause.site, plan, span: clause.span }
     });
     let clauses = clauses.collect();
-    Program { clauses, maps, actions, probes, config: config.clone(), failures }
+    Program { clauses, maps, actions, origins, probes, config: config.clone(), failures }
 }
 
 /// Whether statements write a map.

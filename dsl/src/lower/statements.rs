@@ -6,7 +6,7 @@ use scope_common::plan::{Code, Op, Series as By};
 use scope_common::record::HEADER;
 use scope_common::value::{BEST, BUCKETS, COUNT, GREATEST, LEAST, SQUARES, TOTAL};
 
-use crate::check::is_apart;
+use crate::check::{is_apart, length};
 use crate::checked::{Aggregation, Expr, Place, Series, Statement, Value};
 
 use super::areas::text_room;
@@ -294,7 +294,7 @@ impl Lowerer<'_> {
     /// Builds a record and sends it: the action's number, the values, then the texts that were read from memory.
     fn output(&mut self, action: usize, values: &[Expr]) {
         let fixed = |value: &Expr| if is_apart(value) { 8 } else { value.ty.size() };
-        let fixed_len = HEADER + values.iter().map(fixed).sum::<usize>();
+        let fixed_len = length(values);
         // A type's size is that of an area with a byte to spare.
         let texts =
             values.iter().filter(|value| is_apart(value)).map(|value| text_room(value.ty.size())).sum::<usize>();

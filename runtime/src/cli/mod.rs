@@ -462,7 +462,7 @@ fn sink(args: &Args, program: &Program) -> Result<Box<dyn Sink>, Failure> {
         // SAFETY: standard output stays open for as long as the process lives.
         None => Box::new(unsafe { File::from_raw_fd(libc::STDOUT_FILENO) }),
     };
-    Ok(output::open(args.format, program.config.json_key_lists, out))
+    Ok(output::open(args.format, &program.config, out))
 }
 
 /// The helper of the kernel that the verifier says may not be used: `... cannot use helper NAME#NUMBER`.

@@ -39,11 +39,17 @@ impl Clock {
     /// A time since boot by strftime's format, in which `%f` stands for the microseconds, six digits, and `%N` for the nanoseconds, nine. What the format
     /// can't mean is printed as it is.
     pub fn strftime(&mut self, format: &str, nanos_since_boot: u64) -> String {
+        let time = self.since_epoch(nanos_since_boot);
+        self.show(format, time.into())
+    }
+
+    /// A time since boot as nanoseconds since 1970.
+    pub fn since_epoch(&mut self, nanos_since_boot: u64) -> i64 {
         // The wall clock may have been set, or the machine's clocks drifted.
         if boot_nanos().saturating_sub(self.measured) > FRESH {
             self.measure();
         }
-        self.show(format, self.boot + i128::from(nanos_since_boot))
+        (self.boot + i128::from(nanos_since_boot)) as i64
     }
 
     /// The time of day by the same format.
@@ -69,7 +75,8 @@ impl Clock {
 }
 
 /// Nanoseconds since the epoch.
-fn wall_nanos() -> i128 {
+#[must_use]
+pub fn wall_nanos() -> i128 {
     Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH).as_nanosecond()
 }
 

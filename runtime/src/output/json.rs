@@ -2,26 +2,49 @@
 
 use std::io::{self, BufWriter, Write};
 
+use scope_dsl::config::Config;
 use serde_json::ser::{CompactFormatter, Formatter};
 
+use crate::names::time::wall_nanos;
 use crate::shown::{Bucket, Entry, Held, Point};
 use crate::value::Value;
 
 use super::text::{Place, show, stack};
-use super::{Field, Helper, Kind, Message, Origin, Shown, Sink};
+use super::{Field, Helper, Kind, Made, Message, Origin, Shown, Sink};
 
 /// Writes JSON.
 pub struct Json {
     out: BufWriter<Box<dyn Write>>,
     /// Whether the entries of a map with keys are a list of pairs, so that no two keys look alike.
     key_lists: bool,
+    /// Whether each record says what made it, and what that is.
+    origin: bool,
+    made: Option<Made>,
 }
 
 impl Json {
     /// Writes to `out`.
     #[must_use]
-    pub fn new(out: Box<dyn Write>, key_lists: bool) -> Json {
-        Json { out: BufWriter::with_capacity(1 << 16, out), key_lists }
+    pub fn new(out: Box<dyn Write>, config: &Config) -> Json {
+        let out = BufWriter::with_capacity(1 << 16, out);
+        Json { out, key_lists: config.json_key_lists, origin: config.json_origin, made: None }
+    }
+
+    /// Ends an object, behind what made it if that is wanted.
+    fn end(&mut self) -> io::Result<()> {
+        match &self.made {
+            _ if !self.origin => {}
+            Some(Made { time, probe, pid, cpu }) => {
+                write!(self.out, ", \"ts\": {time}, \"probe\": ")?;
+                string(&mut self.out, probe.as_bytes())?;
+                write!(self.out, ", \"pid\": {pid}, \"cpu\": {cpu}")?;
+            }
+            None => {
+                let (time, pid) = (wall_nanos(), std::process::id());
+                write!(self.out, ", \"ts\": {time}, \"probe\": null, \"pid\": {pid}, \"cpu\": null")?;
+            }
+        }
+        self.out.write_all(b"}\n")
     }
 
     /// Writes `{"type": "KIND", "data": ...}`.
@@ -32,16 +55,18 @@ impl Json {
     ) -> io::Result<()> {
         write!(self.out, "{{\"type\": \"{kind}\", \"data\": ")?;
         data(&mut self.out)?;
-        self.out.write_all(b"}\n")
+        self.end()
     }
 }
 
 impl Sink for Json {
+    fn made(&mut self, made: Option<Made>) {
+        self.made = made;
+    }
+
     fn attached(&mut self, probes: usize) -> io::Result<()> {
-        writeln!(
-            self.out,
-            "{{\"type\": \"attached_probes\", \"count\": {probes}, \"data\": {{\"probes\": {probes}}}}}"
-        )?;
+        write!(self.out, "{{\"type\": \"attached_probes\", \"count\": {probes}, \"data\": {{\"probes\": {probes}}}")?;
+        self.end()?;
         self.flush()
     }
 
@@ -65,7 +90,8 @@ impl Sink for Json {
         }
         self.out.write_all(b", \"filename\": ")?;
         string(&mut self.out, name.as_bytes())?;
-        writeln!(self.out, ", \"line\": {line}, \"col\": {column}}}")
+        write!(self.out, ", \"line\": {line}, \"col\": {column}")?;
+        self.end()
     }
 
     fn value(&mut self, value: &Value) -> io::Result<()> {
@@ -114,7 +140,8 @@ impl Sink for Json {
     }
 
     fn lost(&mut self, events: u64) -> io::Result<()> {
-        writeln!(self.out, "{{\"type\": \"lost_events\", \"count\": {events}, \"data\": {{\"events\": {events}}}}}")
+        write!(self.out, "{{\"type\": \"lost_events\", \"count\": {events}, \"data\": {{\"events\": {events}}}")?;
+        self.end()
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -7,11 +7,26 @@ mod text;
 
 use std::io::{self, Write};
 
+use scope_dsl::config::Config;
+
 use crate::shown::Entry;
 use crate::value::Value;
 pub use folded::Folded;
 pub use json::Json;
 pub use text::{Text, append, escape};
+
+/// What made a record.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// When, in nanoseconds since 1970.
+    pub time: i64,
+    /// At which probe.
+    pub probe: String,
+    /// In which process.
+    pub pid: u64,
+    /// On which CPU.
+    pub cpu: u64,
+}
 
 /// What a text that is printed was made by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +106,8 @@ pub enum Kind {
 
 /// Writes results in one format.
 pub trait Sink {
+    /// What follows was made so, for the formats that say it; by scope itself, if that is not known.
+    fn made(&mut self, _made: Option<Made>) {}
     /// All is attached, so many probes.
     fn attached(&mut self, probes: usize) -> io::Result<()>;
     /// A text as it was formatted.
@@ -114,10 +131,10 @@ pub trait Sink {
 }
 
 /// The output formats, by the name that `-f` takes.
-pub fn open(format: Format, key_lists: bool, out: Box<dyn Write>) -> Box<dyn Sink> {
+pub fn open(format: Format, config: &Config, out: Box<dyn Write>) -> Box<dyn Sink> {
     match format {
         Format::Text => Box::new(Text::new(out)),
-        Format::Json => Box::new(Json::new(out, key_lists)),
+        Format::Json => Box::new(Json::new(out, config)),
         Format::Folded => Box::new(Folded::new(out, Box::new(io::stderr()))),
     }
 }

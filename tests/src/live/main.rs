@@ -99,6 +99,7 @@ const TESTS: &[Test] = tests! {
     output {
         every_record_is_printed_or_reported_lost
         json_is_what_a_dashboard_expects
+        records_of_json_say_what_made_them
         text_and_histograms
         names_that_steer_a_terminal_are_escaped
         functions_format_values

@@ -190,3 +190,34 @@ fn flame_graph(folded: &str) -> Result<String, Failed> {
     check(!folded.is_empty() && drawn.contains("<svg "), || drawn.clone())?;
     Ok(drawn)
 }
+
+pub fn records_of_json_say_what_made_them() -> Result<(), Failed> {
+    let text = "config = { json_origin = 1 } BEGIN { printf(\"begin\"); }
+        call=sys_enter_getppid /pid == cpid/ { printf(\"%d\", cpu); emit call { pid, where: cpu }; print((pid, str(\"x\"))); @ = count(); }
+        END { print(@); time(\"%H\"); }";
+    let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos() as i64;
+    let ran = with_load(&["-f", "json", "-e", text], &["getppid", "50"]);
+    ran.succeeded()?;
+    let records = ran.json()?;
+    let after = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos() as i64;
+    let mut calls = 0;
+    for record in &records {
+        let time = record["ts"].as_i64().ok_or_else(|| record.to_string())?;
+        // The clocks of the kernel and of the wall are compared to within a few microseconds.
+        check((before - 1_000_000..=after + 1_000_000).contains(&time), || record.to_string())?;
+        check(record["pid"].is_u64() && record.get("cpu").is_some(), || record.to_string())?;
+        if record["type"] == "call" {
+            calls += 1;
+            same(record["probe"].as_str(), Some("call"))?;
+            same(&record["pid"], &record["data"]["pid"])?;
+            same(&record["cpu"], &record["data"]["where"])?;
+        }
+    }
+    same(calls, 50)?;
+    let of_begin = records.iter().find(|record| record["data"] == "begin").ok_or("no record of BEGIN")?;
+    same(of_begin["probe"].as_str(), Some("BEGIN"))?;
+    let of_end = records.iter().filter(|record| record["probe"] == "END").count();
+    same(of_end, 2)?;
+    let attached = records.iter().find(|record| record["type"] == "attached_probes").ok_or("nothing was attached")?;
+    check(attached["probe"].is_null(), || attached.to_string())
+}

@@ -5,6 +5,7 @@ mod trial;
 
 use std::io;
 
+use scope_dsl::config::Config;
 use scope_dsl::probes::PROVIDERS;
 
 use crate::cli::args::Args;
@@ -94,7 +95,7 @@ fn table(rows: &[Row]) -> String {
 }
 
 fn json(rows: &[Row]) -> io::Result<()> {
-    let mut sink = Json::new(Box::new(io::stdout()), false);
+    let mut sink = Json::new(Box::new(io::stdout()), &Config::default());
     for Row { name, state, why, help } in rows {
         let fields = [("name", name), ("state", state), ("why", why), ("help", help)];
         let fields =
