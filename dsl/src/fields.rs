@@ -32,6 +32,8 @@ pub enum Shape {
     },
     /// A text behind the record: a word holds its offset and length.
     DataLocation,
+    /// Bytes behind the record, as many as they are: a word holds their offset and length.
+    LocatedBytes,
     /// Numbers in the record.
     Numbers {
         /// Bytes of one.
@@ -80,8 +82,11 @@ fn is_location(declaration: &str) -> bool {
 
 fn shape(kind: &str, declaration: &str, size: u32, signed: bool, syscall: bool) -> Shape {
     if is_location(declaration) {
-        let text = declaration.starts_with("__data_loc char[]");
-        return if text { Shape::DataLocation } else { Shape::Other };
+        return match declaration.strip_prefix("__data_loc ") {
+            Some(rest) if rest.starts_with("char[]") => Shape::DataLocation,
+            Some(_) => Shape::LocatedBytes,
+            None => Shape::Other,
+        };
     }
     if declaration.ends_with(']') {
         let count = declaration.rsplit_once('[').and_then(|(_, count)| count.trim_end_matches(']').parse::<u32>().ok());
@@ -162,6 +167,7 @@ format:
         };
         assert_eq!(line("char prev_comm[16]", 16), ("prev_comm".to_owned(), Shape::Chars { len: 16 }));
         assert_eq!(line("__data_loc char[] name", 4), ("name".to_owned(), Shape::DataLocation));
+        assert_eq!(line("__data_loc u64[] phys_addrs", 4), ("phys_addrs".to_owned(), Shape::LocatedBytes));
         let six = Shape::Numbers { size: 8, count: 6, signed: false };
         assert_eq!(line("unsigned long args[6]", 48), ("args".to_owned(), six));
         assert_eq!(line("__u8 saddr[4]", 4), ("saddr".to_owned(), Shape::Numbers { size: 1, count: 4, signed: false }));

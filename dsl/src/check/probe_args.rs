@@ -1,5 +1,7 @@
 //! `args`: what a probe gives its clauses.
 
+use scope_common::arith::Alu;
+
 use crate::ast::{self, ExprKind as Ast, Name};
 use crate::checked::{Access, Expr, ExprKind};
 use crate::ctypes::{CType, Named as Tag, TypeId};
@@ -10,7 +12,7 @@ use crate::source::Span;
 use crate::types::{Part, Space, Type};
 
 use super::Checker;
-use super::operators::int;
+use super::operators::{alu, int};
 
 impl Checker<'_> {
     /// `args.name`.
@@ -124,6 +126,7 @@ impl Checker<'_> {
             }
             Shape::Chars { len } => (Access::Chars { offset: field.offset, len }, Type::text(len as usize)),
             Shape::DataLocation => (Access::DataLocation(field.offset), self.given.config.text_type()),
+            Shape::LocatedBytes => return Some(self.located_bytes(field.offset, span)),
             Shape::Numbers { size, count, signed } => {
                 let id = types.array_of(types.int(size, signed), count);
                 let ty = Type::pointer(Some(id), Space::Kernel);
@@ -137,6 +140,23 @@ impl Checker<'_> {
             }
         };
         Some(Expr { kind: ExprKind::Access(access), ty, span })
+    }
+
+    /// The bytes that a word of the record tells of: their offset in its low half, how many there are in its high half
+    /// (`include/trace/stages`, `__data_loc`).
+    fn located_bytes(&self, offset: u32, span: Span) -> Expr {
+        let number = |value| int(value, Type::UNSIGNED, span);
+        let place = || {
+            let kind = ExprKind::Access(Access::Number { offset, size: 4, signed: false });
+            Expr { kind, ty: Type::UNSIGNED, span }
+        };
+        let start = alu(Alu::And, place(), number(0xffff), Type::UNSIGNED, span);
+        let record = Expr { kind: ExprKind::Access(Access::Address(0)), ty: Type::UNSIGNED, span };
+        let address = alu(Alu::Add, record, start, Type::pointer(None, Space::Kernel), span);
+        let len = alu(Alu::ShrU, place(), number(16), Type::UNSIGNED, span);
+        let max = self.given.config.max_strlen.max(1);
+        let kind = ExprKind::Buf { address: Box::new(address), len: Box::new(len), max };
+        Expr { kind, ty: Type::buffer(max), span }
     }
 
     /// The type of a number in a record: an enum, where it is declared as one that the kernel describes.

@@ -216,7 +216,7 @@ fn bytes(field: &Field) -> u32 {
         Shape::Number { size, .. } => size,
         Shape::Pointer => 8,
         Shape::Chars { len } => len,
-        Shape::DataLocation => 4,
+        Shape::DataLocation | Shape::LocatedBytes => 4,
         Shape::Numbers { size, count, .. } => size * count,
         Shape::Other => 0,
     }

@@ -94,10 +94,16 @@ impl Scanner<'_> {
             self.at = rest.find('{').map_or(self.text.len(), |open| closing_brace(self.text, self.at + open));
             return;
         }
-        let provider = rest.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        let path = matches!(provider.as_str(), "uprobe" | "uretprobe" | "usdt" | "u" | "ur");
+        // Without the name that the script gives the probe.
+        let provider = rest.split(':').next().unwrap_or_default().rsplit('=').next().unwrap_or_default();
+        let path = ["uprobe", "uretprobe", "usdt", "u", "ur"].iter().any(|name| provider.eq_ignore_ascii_case(name));
         let end = if path {
-            rest.find(|char: char| char.is_whitespace() || matches!(char, ',' | '{' | '<'))
+            // In quotes stand names of C++ and Rust.
+            let mut quoted = false;
+            rest.find(|char: char| {
+                quoted ^= char == '"';
+                !quoted && (char.is_whitespace() || matches!(char, ',' | '{' | '<'))
+            })
         } else {
             rest.find(|char: char| char.is_whitespace() || matches!(char, ',' | '{' | '<' | '/' | '('))
         };
@@ -213,6 +219,7 @@ mod tests {
             ("p /a < b/ < a < b >", "p /a < b/ { a < b }"),
             ("p /a / 2 < 1/ // why <\n < b >", "p /a / 2 < 1/ // why <\n { b }"),
             ("u:/bin/a:f /x > 1/ <>", "u:/bin/a:f /x > 1/ {}"),
+            ("x=u:a:\"n::f<int, b>\" < >, u:a:g < @ >", "x=u:a:\"n::f<int, b>\" { }, u:a:g { @ }"),
             (
                 "p { if (a) < b; > while (c) < d; > $x = (e) < f; }",
                 "p { if (a) { b; } while (c) { d; } $x = (e) < f; }",

@@ -8,6 +8,7 @@ mod pattern;
 pub mod perf;
 mod rawtracepoint;
 pub mod site;
+pub mod source_name;
 mod tracepoint;
 pub mod uprobe;
 pub mod usdt;

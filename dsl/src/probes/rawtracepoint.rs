@@ -13,9 +13,11 @@ fn names(facts: &dyn KernelFacts) -> impl Iterator<Item = &str> + Clone {
     all.filter(|(category, _)| !NOT_RAW.contains(category)).map(|(_, name)| name)
 }
 
-/// All raw tracepoints.
-pub(super) fn list(facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>, String> {
-    Ok(names(facts).map(str::to_owned).collect())
+/// All raw tracepoints, with their categories in front if one is asked for.
+pub(super) fn list(facts: &dyn KernelFacts, wanted: &str) -> Result<Vec<String>, String> {
+    let full =
+        facts.tracepoints().iter().filter(|full| full.split(':').next().is_some_and(|of| !NOT_RAW.contains(&of)));
+    Ok(if wanted.contains(':') { full.cloned().collect() } else { names(facts).map(str::to_owned).collect() })
 }
 
 /// `rawtracepoint:NAME`, `rawtracepoint:MODULE:NAME`.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::{Draft, Point, Resolver, Site, is_pattern, matches};
+use super::{Draft, Point, Resolver, Site, is_pattern, matches, source_name};
 use crate::diagnostic::Diagnostic;
 use crate::facts::{Executable, KernelFacts, UserFunction};
 
@@ -141,11 +141,12 @@ fn places(file: &dyn Executable, written: &str) -> Result<Vec<Place>, String> {
     }
     let functions = file.functions()?;
     let plain = written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_*?.@$".contains(&byte));
+    let source = source_name::plain(written);
     let meant = |function: &&UserFunction| {
         // What is no name of C may be one of C++ or Rust, with its parameters or without.
         let in_source = |name: &str| {
-            let name = file.demangled(name);
-            matches(written, &name) || name.split_once('(').is_some_and(|(bare, _)| matches(written, bare))
+            let demangled = file.demangled(name);
+            demangled != name && source_name::names(&demangled).iter().any(|name| matches(&source, name))
         };
         matches(written, &function.name) || !plain && in_source(&function.name)
     };

@@ -42,7 +42,13 @@ pub fn wanted(args: &Args) -> Option<Wanted> {
             return is_program(Path::new(word)).then(|| Wanted::Program(word.clone()));
         }
     }
-    Some(Wanted::Patterns(std::iter::once(word).chain(&args.arguments).cloned().collect()))
+    // As in a script, a comma separates probes; not in names of C++ and Rust, which stand in quotes.
+    let words = std::iter::once(word).chain(&args.arguments);
+    let patterns = words.flat_map(|word| match word.contains('"') {
+        true => vec![word.clone()],
+        false => word.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect(),
+    });
+    Some(Wanted::Patterns(patterns.collect()))
 }
 
 /// Whether a file is a program or a library, by its first bytes.

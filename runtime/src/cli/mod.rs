@@ -392,6 +392,9 @@ fn command(args: &Args) -> Result<Option<Vec<OsString>>, Failure> {
         1 => std::env::split_paths(&places).any(|place| place.join(path).is_file()),
         _ => path.is_file(),
     };
+    if path.components().count() > 1 && path.is_dir() {
+        return Err(mistake(format!("{} is a directory, no command", path.display())));
+    }
     if !found {
         return Err(mistake(format!("command not found: {}", path.display())));
     }
