@@ -125,7 +125,12 @@ pub fn compile(source: &mut Source, importer: &dyn Importer, facts: &dyn KernelF
     options.only.add_to(&mut script, source, &mut found);
     expand::expand(&mut script, &mut found);
     let config = configure(&script, &options.settings, &mut found);
-    let choice = probes::Choice { rewrite: options.rewrite, missing: config.missing_probes, most: config.max_probes };
+    let choice = probes::Choice {
+        rewrite: options.rewrite,
+        missing: config.missing_probes,
+        most: config.max_probes,
+        may_harm: options.may_harm,
+    };
     let probes = probes::resolve(&script, facts, choice, &mut found);
     // To look the kernel's types up takes milliseconds, which a script that can't use them does not pay.
     let needs_types = uses::needs_types(&script) || probes.need_types(&script);

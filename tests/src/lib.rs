@@ -169,6 +169,10 @@ impl Executable for RecordedFile {
         }
     }
 
+    fn harm_at_returns(&self) -> Option<&'static str> {
+        None
+    }
+
     fn notes(&self) -> Result<Vec<Note>, String> {
         let note = |(name, arguments): (&str, &str)| Note {
             provider: "bash".to_owned(),

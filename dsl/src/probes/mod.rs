@@ -164,6 +164,8 @@ pub struct Choice {
     pub missing: MissingProbes,
     /// Probes at most.
     pub most: usize,
+    /// Set probes that may end the process.
+    pub may_harm: bool,
 }
 
 /// Resolves the attach points of all clauses.

@@ -31,12 +31,12 @@ pub(super) fn exit(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut D
 }
 
 fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, exit: bool) {
-    let Some((binary, function)) = split(&point.rest) else {
+    let Some((binary, function, quoted)) = split(&point.rest) else {
         let label = format!("expected `{}:BINARY:FUNCTION`", point.provider);
         return resolver.malformed(point, &label, "as in `uprobe:libc:malloc` or `uprobe:/bin/bash:readline`");
     };
     let Some(file) = resolver.executable(point, binary) else { return };
-    let mut found = match places(&*file, &function) {
+    let mut found = match places(&*file, &function, quoted) {
         Ok(found) => found,
         Err(problem) => return resolver.unreadable(point, &problem),
     };
@@ -47,8 +47,19 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
             "`uprobe` takes an offset, `uretprobe` none",
         );
     }
+    if let Some(harm) = file.harm_at_returns().filter(|_| exit && !resolver.choice.may_harm) {
+        return resolver.harmful(point, harm);
+    }
+    let twice = if exit { returning_twice(&*file) } else { Vec::new() };
     let mut refused = Vec::new();
     found.retain(|place| match file.can_probe(place.offset, place.inside) {
+        _ if twice.contains(&place.offset) => {
+            refused.push((
+                place.name.clone(),
+                "it notes where it returns to, and may return there once more: that would end the process",
+            ));
+            false
+        }
         Err(reason) => {
             refused.push((place.name.clone(), reason));
             false
@@ -85,6 +96,17 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
     draft.sites.push(Site::Uprobe { exit, path: file.path().into(), targets, arguments: None });
 }
 
+/// Functions that note where they return to, for another to go there later. With a probe at their return that is no place of
+/// the program's any more, and the kernel ends the process (`uprobe_handle_trampoline`, `kernel/events/uprobes.c`).
+const RETURNING_TWICE: [&str; 8] =
+    ["setjmp", "_setjmp", "__setjmp", "sigsetjmp", "__sigsetjmp", "getcontext", "swapcontext", "__getcontext"];
+
+/// Where in a file such functions lie, whatever they are called there besides.
+fn returning_twice(file: &dyn Executable) -> Vec<u64> {
+    let found = RETURNING_TWICE.iter().filter_map(|name| file.function(name).ok().flatten());
+    found.map(|function| function.offset).collect()
+}
+
 /// All functions of the binary that is named.
 pub(super) fn list(facts: &dyn KernelFacts, wanted: &str) -> Result<Vec<String>, String> {
     let binary = wanted.split(':').next().unwrap_or_default();
@@ -95,16 +117,17 @@ pub(super) fn list(facts: &dyn KernelFacts, wanted: &str) -> Result<Vec<String>,
     Ok(file.functions()?.into_iter().map(|function| format!("{binary}:{}", function.name)).collect())
 }
 
-/// The binary, and the function as it is written: it may hold colons, and quotes around them.
-fn split<'a>(rest: &[&'a str]) -> Option<(&'a str, String)> {
+/// The binary, and the function as it is written: it may hold colons, and quotes around them, which is said, too.
+fn split<'a>(rest: &[&'a str]) -> Option<(&'a str, String, bool)> {
     let (binary, function) = rest.split_first()?;
     // `cpp:` says that a C++ name follows: all names are looked at by what they mean in C++ and Rust anyway.
     let function = match function {
         ["cpp", more @ ..] if !more.is_empty() => more.join(":"),
         _ => function.join(":"),
     };
-    let bare = function.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(&function);
-    (!binary.is_empty() && !bare.is_empty()).then(|| (*binary, bare.to_owned()))
+    let inside = function.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let bare = inside.unwrap_or(&function);
+    (!binary.is_empty() && !bare.is_empty()).then(|| (*binary, bare.to_owned(), inside.is_some()))
 }
 
 /// A place that a probe is to be set on.
@@ -117,7 +140,7 @@ struct Place {
 }
 
 /// The places that are meant: by an address, a function, a function with an offset, or a pattern.
-fn places(file: &dyn Executable, written: &str) -> Result<Vec<Place>, String> {
+fn places(file: &dyn Executable, written: &str, quoted: bool) -> Result<Vec<Place>, String> {
     let number = |text: &str| crate::parse::literal::number(text).ok();
     let one = |offset, inside| Ok(vec![Place { name: written.to_owned(), offset, inside }]);
     if let Some(address) = number(written) {
@@ -140,7 +163,8 @@ fn places(file: &dyn Executable, written: &str) -> Result<Vec<Place>, String> {
         return one(function.offset + inside, inside);
     }
     let functions = file.functions()?;
-    let plain = written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_*?.@$".contains(&byte));
+    // What stands in quotes is a name of a source.
+    let plain = !quoted && written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_*?.@$".contains(&byte));
     let source = source_name::plain(written);
     let meant = |function: &&UserFunction| {
         // What is no name of C may be one of C++ or Rust, with its parameters or without.
@@ -175,6 +199,13 @@ impl Resolver<'_> {
                 None
             }
         }
+    }
+
+    /// Says that a probe would end the process.
+    fn harmful(&mut self, point: &Point<'_>, harm: &str) {
+        let title = format!("`{}` would do harm", point.written.text);
+        let error = Diagnostic::error("E0205", point.written.span, title, harm);
+        self.missing(error.help("`uprobe` does none; `scope --unsafe` sets it all the same"));
     }
 
     /// Warns that of many probes some are not set.

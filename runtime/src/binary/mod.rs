@@ -46,6 +46,8 @@ pub struct Binary {
     /// The static probes, and the section whose address says how far they were moved since they were noted.
     probes: (Option<Section>, Option<Section>),
     build_id: Option<Section>,
+    /// Whether it was made by the compiler of Go.
+    go: bool,
 }
 
 impl Binary {
@@ -72,8 +74,9 @@ impl Binary {
         let probes = headers.section(elf::SHT_NOTE, Some(".note.stapsdt")).copied();
         let base = headers.section(elf::SHT_PROGBITS, Some(".stapsdt.base")).copied();
         let build_id = headers.section(elf::SHT_NOTE, Some(".note.gnu.build-id")).copied();
+        let go = headers.section(elf::SHT_NOTE, Some(".note.go.buildid")).is_some();
         let (path, segments) = (path.to_owned(), headers.segments);
-        Ok(Binary { path, contents, segments, symtab, dynsym, probes: (probes, base), build_id })
+        Ok(Binary { path, contents, segments, symtab, dynsym, probes: (probes, base), build_id, go })
     }
 
     /// Where it lies.

@@ -49,6 +49,24 @@ impl Table {
     }
 }
 
+/// What C++ throws exceptions by.
+const THROW: &[u8] = b"\0__cxa_throw\0";
+
+impl Binary {
+    /// What would come of a probe where functions return: the kernel puts another address in place of the one that they
+    /// return to (`prepare_uretprobe`, `kernel/events/uprobes.c`). `None` if no harm is known.
+    pub fn harm_at_returns(&self) -> Option<&'static str> {
+        if self.go {
+            return Some("it is a Go program: a probe where a function returns ends it when a stack is moved");
+        }
+        let throws = [&self.symtab, &self.dynsym].into_iter().flatten().any(|table| {
+            let names = self.section(&table.names).unwrap_or_default();
+            names.windows(THROW.len()).any(|window| window == THROW)
+        });
+        throws.then_some("it throws exceptions: one that passes a probe where a function returns ends the process")
+    }
+}
+
 /// A function as a table has it.
 struct Entry<'a> {
     /// The names of the table, from its own on.

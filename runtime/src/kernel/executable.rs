@@ -53,6 +53,10 @@ impl Executable for File {
         self.binary.can_probe(offset, inside)
     }
 
+    fn harm_at_returns(&self) -> Option<&'static str> {
+        self.binary.harm_at_returns()
+    }
+
     fn notes(&self) -> Result<Vec<Note>, String> {
         let note = |note: binary::Note| {
             let binary::Note { provider, name, offset, semaphore, arguments } = note;

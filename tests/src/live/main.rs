@@ -84,6 +84,7 @@ const TESTS: &[Test] = tests! {
         functions_have_arguments_and_results
         a_pattern_counts_as_its_functions_do
         what_can_not_be_probed_is_refused
+        what_would_end_the_process_is_refused
         two_threads_in_one_function_lose_nothing
         static_probes_have_arguments
         functions_of_the_kernel_are_counted_or_refused_in_words

@@ -351,3 +351,19 @@ pub fn functions_of_a_module_have_arguments_by_name() -> Result<(), Failed> {
     same(ran.value("@r[fexit:tun_chr_open, 0, 1]: ")?, "50")?;
     same(ran.value("@k[tun_chr_open]: ")?, "50")
 }
+
+pub fn what_would_end_the_process_is_refused() -> Result<(), Failed> {
+    // setjmp(3) notes where it returns to: with a probe there, longjmp(3) would go nowhere.
+    let ran = run(&["-e", "uretprobe:libc:_setjmp { @ = count(); }"]);
+    ran.ended_with(2)?;
+    check(ran.stderr.contains("it notes where it returns to"), || ran.stderr)?;
+    let ran = script("ur:libc:*etcontext, ur:libc:rand /pid == cpid/ { @[func] = count(); }", &["rand", "20"])?;
+    same(ran.value("@[rand]: ")?, "20")?;
+    check(ran.stderr.contains("`getcontext` can't be probed"), || ran.stderr)?;
+    // What is thrown through a function that is to return to a probe ends the process, too.
+    let ran = run(&["-e", "ur:libstdc++:_Znwm { @ = count(); }"]);
+    ran.ended_with(2)?;
+    let here =
+        ran.stderr.contains("it throws exceptions") && ran.stderr.contains("`scope --unsafe` sets it all the same");
+    check(here || ran.stderr.contains("no program or library is called `libstdc++`"), || ran.stderr)
+}
