@@ -6,10 +6,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         "E0327",
         "An argument has a type that scripts can't read",
-        "The tracepoint's own description gives the argument a type or a place that has no meaning here, such as an array \
-         whose length only the run knows. Other arguments can be read all the same.",
-        "tracepoint:ipi:ipi_send_cpumask { @ = args.cpumask; }",
-        "tracepoint:ipi:ipi_send_cpumask { @[args.callsite] = count(); }",
+        "The tracepoint's own description gives the argument a type or a place that has no meaning here, such as a text \
+         that lies where only the record tells. Other arguments can be read all the same.",
+        "tracepoint:user_events:request { @ = args.path; }",
+        "tracepoint:user_events:request { @[args.status] = count(); }",
     ),
     entry(
         "E0334",
