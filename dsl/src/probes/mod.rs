@@ -285,8 +285,9 @@ impl Resolver<'_> {
         let (number, most) = (self.names.len(), self.choice.most);
         if number > most {
             let title = format!("the script names {number} probes; the limit is {most}");
-            let span = script.clauses.last().map_or_else(Default::default, |clause| clause.points[0].span);
-            let help = format!("`config = {{ max_probes = {number} }}` allows so many");
+            let last = script.clauses.iter().rfind(|clause| !clause.of_all);
+            let span = last.map_or_else(Default::default, |clause| clause.points[0].span);
+            let help = format!("`config = {{ max_probes = {number} }}` or `--config max_probes={number}` allows so many");
             self.errors.push(Diagnostic::error("E0405", span, title, "").help(help));
         }
     }

@@ -50,14 +50,11 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
     if let Some(harm) = file.harm_at_returns().filter(|_| exit && !resolver.choice.may_harm) {
         return resolver.harmful(point, harm);
     }
-    let twice = if exit { returning_twice(&*file) } else { Vec::new() };
+    let not_here = if exit { not_at_returns(&*file) } else { HashMap::new() };
     let mut refused = Vec::new();
     found.retain(|place| match file.can_probe(place.offset, place.inside) {
-        _ if twice.contains(&place.offset) => {
-            refused.push((
-                place.name.clone(),
-                "it notes where it returns to, and may return there once more: that would end the process",
-            ));
+        _ if not_here.contains_key(&place.offset) => {
+            refused.push((place.name.clone(), not_here[&place.offset]));
             false
         }
         Err(reason) => {
@@ -96,15 +93,28 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
     draft.sites.push(Site::Uprobe { exit, path: file.path().into(), targets, arguments: None });
 }
 
-/// Functions that note where they return to, for another to go there later. With a probe at their return that is no place of
-/// the program's any more, and the kernel ends the process (`uprobe_handle_trampoline`, `kernel/events/uprobes.c`).
-const RETURNING_TWICE: [&str; 8] =
-    ["setjmp", "_setjmp", "__setjmp", "sigsetjmp", "__sigsetjmp", "getcontext", "swapcontext", "__getcontext"];
+/// Functions that must not be made to return elsewhere, and what is the matter with them: the kernel puts another address in
+/// place of what lies on top of the stack (`prepare_uretprobe`, `kernel/events/uprobes.c`).
+const NOT_AT_RETURNS: [(&[&str], &str); 2] = [
+    (
+        &["setjmp", "_setjmp", "__setjmp", "sigsetjmp", "__sigsetjmp", "getcontext", "__getcontext", "swapcontext"],
+        "it notes where it returns to, and may return there once more: that would end the process",
+    ),
+    (
+        &["_start", "_dl_start_user", "_dl_runtime_*", "__restore_rt", "__restore"],
+        "it is not called, and what it finds on the stack is no place to return to: that would break the process",
+    ),
+];
 
 /// Where in a file such functions lie, whatever they are called there besides.
-fn returning_twice(file: &dyn Executable) -> Vec<u64> {
-    let found = RETURNING_TWICE.iter().filter_map(|name| file.function(name).ok().flatten());
-    found.map(|function| function.offset).collect()
+fn not_at_returns(file: &dyn Executable) -> HashMap<u64, &'static str> {
+    let functions = file.functions().unwrap_or_default();
+    let reason = |name: &str| {
+        let rows = NOT_AT_RETURNS.iter();
+        let mut rows = rows.filter(|(patterns, _)| patterns.iter().any(|pattern| matches(pattern, name)));
+        rows.next().map(|(_, reason)| *reason)
+    };
+    functions.iter().filter_map(|function| Some((function.offset, reason(&function.name)?))).collect()
 }
 
 /// All functions of the binary that is named.

@@ -23,6 +23,9 @@ pub fn reason(site: &Site, error: &io::Error) -> Option<&'static str> {
             Some("all of the processor's debug registers are taken: x86 has four, and a debugger may hold some")
         }
         (Site::Watchpoint { .. }, libc::EINVAL) => Some("the processor can't watch this address in this way"),
+        (Site::Tracepoint { .. }, libc::E2BIG) => {
+            Some("the kernel runs no more than 64 programs at a tracepoint: several clauses can be one, with `if`")
+        }
         (_, libc::EMFILE) => Some("too many open files: `ulimit -n 65536` allows more"),
         _ => None,
     }

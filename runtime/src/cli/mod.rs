@@ -220,6 +220,11 @@ fn only(args: &Args, started: Option<u32>) -> Result<Only, Failure> {
         let known = user.parse().ok().or_else(|| Users::default().number(user));
         known.ok_or_else(|| mistake(format!("there is no user `{user}`")))
     });
+    // As of a variable that is not set: it would be no filter at all.
+    let filters = [("comm", &args.comm), ("uid", &args.uid), ("cgroup", &args.cgroup), ("pidns", &args.pidns)];
+    if let Some((name, _)) = filters.iter().find(|(_, value)| value.as_ref().is_some_and(String::is_empty)) {
+        return Err(mistake(format!("--{name} is empty: nothing would be chosen by it")));
+    }
     // The kernel keeps 15 bytes of a name.
     if let Some(comm) = args.comm.as_ref().filter(|comm| comm.len() > 15) {
         return Err(mistake(format!(

@@ -108,6 +108,7 @@ pub fn mistakes_have_status_2() -> Result<(), Failed> {
         (&[binary.as_str()], "is not UTF-8: see line 2"),
         (&["--no-such-option", "-e", "BEGIN { }"], "there is no option `--no-such-option`"),
         (&["--no-such-option"], "there is no option `--no-such-option`"),
+        (&["--comm", "", "-e", "sys_enter { @ = count(); }"], "--comm is empty"),
         (&["--folow"], "did you mean `--follow`?"),
         (&["-e", "fn f() { let = ; } BEGIN { }"], "this is no rhai"),
         (&["-l", "nothing_of_this_name"], "no probe matches"),

@@ -360,6 +360,10 @@ pub fn what_would_end_the_process_is_refused() -> Result<(), Failed> {
     let ran = script("ur:libc:*etcontext, ur:libc:rand /pid == cpid/ { @[func] = count(); }", &["rand", "20"])?;
     same(ran.value("@[rand]: ")?, "20")?;
     check(ran.stderr.contains("`getcontext` can't be probed"), || ran.stderr)?;
+    // What the kernel or the dynamic linker jumps to finds something else on the stack: a pattern leaves it out.
+    let own = std::env::current_exe()?.display().to_string();
+    let ran = run(&["-e", &format!("uretprobe:{own}:_start {{ @ = count(); }}")]);
+    check(ran.status == 2 && (ran.stderr.contains("it is not called") || ran.stderr.contains("E0201")), || ran.stderr)?;
     // What is thrown through a function that is to return to a probe ends the process, too.
     let ran = run(&["-e", "ur:libstdc++:_Znwm { @ = count(); }"]);
     ran.ended_with(2)?;
