@@ -100,9 +100,13 @@ fn to_rhai(value: Value) -> Dynamic {
         Value::Stack(_, frames) => {
             frames.into_iter().map(|frame| Dynamic::from(frame.text)).collect::<rhai::Array>().into()
         }
+        // Its zero bytes stay: they are what texts that lie one behind the other end with.
         Value::Bytes(bytes) => {
             let mut shown = Vec::new();
-            crate::output::printf::bytes(&mut shown, &scope_dsl::printf::Spec::default(), &bytes);
+            for (index, text) in bytes.split(|byte| *byte == 0).enumerate() {
+                shown.extend_from_slice(if index > 0 { b"\0" } else { b"" });
+                escape(text, &mut shown);
+            }
             String::from_utf8_lossy(&shown).into_owned().into()
         }
         Value::Float(value) => value.into(),

@@ -144,10 +144,15 @@ impl Checker<'_> {
             (ExprKind::Int(_), _) => match number_of(given) {
                 Some(value) => Some(value.into_expr(span)),
                 None => {
-                    self.error(refused("a number"));
+                    self.error(refused(&format!("a number: `--{name}=N`")));
                     None
                 }
             },
+            // A word behind the option, without `=`, is none of it.
+            _ if given.is_empty() => {
+                self.error(refused(&format!("a text: `--{name}=TEXT`")));
+                None
+            }
             _ => Some(Expr::text(given.clone().into(), span)),
         }
     }

@@ -9,14 +9,14 @@ use super::{Draft, NOT_HERE, Point, Resolver, Site};
 pub const PREFIX: &str = "bpf_iter_";
 
 /// Iterators over what one map or program of BPF holds: they have to be told of which.
-const OF_ONE: [&str; 2] = ["bpf_map_elem", "bpf_sk_storage_map"];
+const OF_ONE: [&str; 3] = ["bpf_map_elem", "bpf_sk_storage_map", "sockmap"];
 
 /// All iterators.
 pub(super) fn list(facts: &dyn KernelFacts, _wanted: &str) -> Result<Vec<String>, String> {
     let names = facts.iterators();
     match names.is_empty() {
         true => Err("this kernel has none: it was built without CONFIG_DEBUG_INFO_BTF".to_owned()),
-        false => Ok(names),
+        false => Ok(names.into_iter().filter(|name| !OF_ONE.contains(&name.as_str())).collect()),
     }
 }
 

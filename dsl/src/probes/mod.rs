@@ -238,6 +238,21 @@ struct Resolver<'a> {
     missed: Vec<Span>,
 }
 
+/// The parts of an attach point between its colons; one in quotes is whole, with its quotes.
+fn parts(text: &str) -> Vec<&str> {
+    let mut quoted = false;
+    text.split(|char: char| {
+        quoted ^= char == '"';
+        char == ':' && !quoted
+    })
+    .collect()
+}
+
+/// A part without the quotes around it.
+fn unquoted(part: &str) -> &str {
+    part.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(part)
+}
+
 /// The name that a script gives an attach point, as `name=probe`, and the attach point without it.
 fn unaliased(point: &Name) -> (Option<String>, Name) {
     let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -287,7 +302,8 @@ impl Resolver<'_> {
             let title = format!("the script names {number} probes; the limit is {most}");
             let last = script.clauses.iter().rfind(|clause| !clause.of_all);
             let span = last.map_or_else(Default::default, |clause| clause.points[0].span);
-            let help = format!("`config = {{ max_probes = {number} }}` or `--config max_probes={number}` allows so many");
+            let help =
+                format!("`config = {{ max_probes = {number} }}` or `--config max_probes={number}` allows so many");
             self.errors.push(Diagnostic::error("E0405", span, title, "").help(help));
         }
     }
@@ -298,9 +314,8 @@ impl Resolver<'_> {
             let (alias, written) = &unaliased(point);
             let before = draft.probes();
             self.alias.clone_from(alias);
-            let mut parts = written.text.split(':');
-            let first = parts.next().unwrap_or_default();
-            let rest = parts.collect::<Vec<_>>();
+            let mut rest = parts(&written.text);
+            let first = rest.remove(0);
             match Provider::named(first) {
                 Some(provider) => {
                     (provider.resolve)(self, &Point { written, provider: provider.name, rest }, &mut draft);

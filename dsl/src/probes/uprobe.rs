@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::{Draft, Point, Resolver, Site, is_pattern, matches, source_name};
+use super::{Draft, Point, Resolver, Site, is_pattern, matches, source_name, unquoted};
 use crate::diagnostic::Diagnostic;
 use crate::facts::{Executable, KernelFacts, UserFunction};
 
@@ -137,7 +137,8 @@ fn split<'a>(rest: &[&'a str]) -> Option<(&'a str, String, bool)> {
     };
     let inside = function.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let bare = inside.unwrap_or(&function);
-    (!binary.is_empty() && !bare.is_empty()).then(|| (*binary, bare.to_owned(), inside.is_some()))
+    let binary = unquoted(binary);
+    (!binary.is_empty() && !bare.is_empty()).then(|| (binary, bare.to_owned(), inside.is_some()))
 }
 
 /// A place that a probe is to be set on.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::uprobe::Target;
-use super::{Draft, Point, Resolver, Site, is_pattern, matches};
+use super::{Draft, Point, Resolver, Site, is_pattern, matches, unquoted};
 use crate::facts::KernelFacts;
 use crate::registers;
 
@@ -39,8 +39,8 @@ pub enum Place {
 /// `usdt:BINARY:NAME`, `usdt:BINARY:PROVIDER:NAME`.
 pub(super) fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft) {
     let (binary, provider, name) = match point.rest.as_slice() {
-        [binary, name] => (*binary, "*", *name),
-        [binary, provider, name] => (*binary, *provider, *name),
+        [binary, name] => (unquoted(binary), "*", unquoted(name)),
+        [binary, provider, name] => (unquoted(binary), unquoted(provider), unquoted(name)),
         _ => {
             let help = "as in `usdt:/usr/bin/app:provider:name`";
             return resolver.malformed(point, "expected `usdt:BINARY:PROVIDER:NAME`", help);

@@ -66,8 +66,13 @@ pub fn attach(
         Site::Kprobe { targets, exit } => return kprobe::attach(program, targets, *exit),
         Site::Traced { .. } | Site::Syscall { .. } => Link::Traced(links::attach_traced(program)?),
         Site::Iter { function, .. } => {
-            let of_tasks = function.strip_prefix(PREFIX).is_some_and(|kind| kind.starts_with("task"));
-            let (link, file) = links::attach_iterator(program, pid.filter(|_| of_tasks))?;
+            let kind = function.strip_prefix(PREFIX).unwrap_or_default();
+            let through = match pid {
+                _ if kind == "cgroup" => links::Through::Cgroups,
+                Some(pid) if kind.starts_with("task") => links::Through::Process(pid),
+                _ => links::Through::All,
+            };
+            let (link, file) = links::attach_iterator(program, through)?;
             Link::Iterator(link, file)
         }
         Site::Watchpoint { probe, watched } => {

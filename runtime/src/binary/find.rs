@@ -21,7 +21,11 @@ const CACHE: &str = "/etc/ld.so.cache";
 /// If there is none; it says where it was looked for.
 pub fn find(name: &str) -> Result<PathBuf, BinaryError> {
     if name.contains('/') {
-        return fs::canonicalize(name).map_err(|error| BinaryError::of(Path::new(name), error));
+        return match fs::canonicalize(name) {
+            // A link of /proc to a file that was removed: there is no other way to it.
+            Err(_) if fs::metadata(name).is_ok() => Ok(PathBuf::from(name)),
+            found => found.map_err(|error| BinaryError::of(Path::new(name), error)),
+        };
     }
     let multiarch = format!("/lib/{ARCH}-linux-gnu");
     let directories = [&multiarch, "/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib"];

@@ -140,17 +140,31 @@ pub fn attach_uprobes(
     })
 }
 
+/// What an iterator goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// All that there is.
+    All,
+    /// The tasks of one process.
+    Process(u32),
+    /// All cgroups, each before those below it.
+    Cgroups,
+}
+
 /// Attaches a program to an iterator; gives a file that runs it for each object when it is read.
-///
-/// `process` is the one whose tasks are gone through, for the iterators over tasks; all of them if it is `None`.
 ///
 /// # Errors
 /// As `bpf(2)`.
-pub fn attach_iterator(program: BorrowedFd<'_>, process: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
-    // `union bpf_iter_link_info`, its part for tasks: tid, pid, pid_fd (6.1 and later).
-    let info = [0u32, process.unwrap_or(0), 0, 0];
+pub fn attach_iterator(program: BorrowedFd<'_>, through: Through) -> io::Result<(OwnedFd, OwnedFd)> {
+    const BPF_CGROUP_ITER_DESCENDANTS_PRE: u32 = 2;
+    // `union bpf_iter_link_info`: for tasks tid, pid, pid_fd; for cgroups an order, a descriptor and an id (6.1 and later).
+    let info = match through {
+        Through::Process(pid) => [0u32, pid, 0, 0],
+        Through::Cgroups => [BPF_CGROUP_ITER_DESCENDANTS_PRE, 0, 0, 0],
+        Through::All => [0; 4],
+    };
     let link = link(program, 0, bpf_attach_type::BPF_TRACE_ITER, |create| {
-        if process.is_some() {
+        if through != Through::All {
             // SAFETY: as in `link`; the description outlives the call.
             let iter = unsafe { &mut create.__bindgen_anon_3.__bindgen_anon_1 };
             iter.iter_info = info.as_ptr() as u64;

@@ -11,6 +11,7 @@ use scope::output::{self, Field, Format, Kind, Origin, Shown, Sink};
 use scope::shown::{Entry, Held};
 use scope::value::{Names, Value};
 use scope_dsl::checked::Slot;
+use scope_dsl::config::Config;
 use scope_dsl::ctypes::Types;
 use scope_dsl::printf::{Piece, parse};
 use scope_dsl::probes::ProbeName;
@@ -114,10 +115,12 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let key = names.key(rest, &types);
     let kept = Kept::default();
-    show(&mut *output::open(Format::Json, false, Box::new(kept.clone())), &values, &key);
-    show(&mut *output::open(Format::Json, true, Box::new(kept.clone())), &values, &key);
+    for (json_key_lists, json_origin) in [(false, false), (true, true)] {
+        let config = Config { json_key_lists, json_origin, ..Config::default() };
+        show(&mut *output::open(Format::Json, &config, Box::new(kept.clone())), &values, &key);
+    }
     kept.is_json();
-    show(&mut *output::open(Format::Text, false, Box::new(Kept::default())), &values, &key);
+    show(&mut *output::open(Format::Text, &Config::default(), Box::new(Kept::default())), &values, &key);
     let mut line = Vec::new();
     let specs = parse(format.as_bytes()).expect("a format");
     let specs = specs.iter().filter_map(|piece| if let Piece::Value(spec) = piece { Some(spec) } else { None });

@@ -37,7 +37,7 @@ fuzz_target!(|text: &str| {
         }
     }
     let kept = Kept::default();
-    let sink = output::open(Format::Json, program.config.json_key_lists, Box::new(kept.clone()));
+    let sink = output::open(Format::Json, &program.config, Box::new(kept.clone()));
     let tables = Tables::new(&program, None).expect("tables in memory");
     let mut stage = Stage::new(&program, source, None, tables, sink);
     for clause in &program.clauses {
