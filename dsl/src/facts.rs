@@ -44,6 +44,8 @@ pub trait KernelFacts {
     fn traces(&self, function: &str) -> bool;
     /// The kinds of objects that the kernel lets programs go through, as `task`; none if it does not tell.
     fn iterators(&self) -> Vec<String>;
+    /// The files whose paths match a pattern, `/opt/*/bin/app`.
+    fn files(&self, pattern: &str) -> Vec<String>;
     /// The program or library that a name leads to: a path, a library's short name, or a program's.
     ///
     /// # Errors

@@ -35,8 +35,33 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
         let label = format!("expected `{}:BINARY:FUNCTION`", point.provider);
         return resolver.malformed(point, &label, "as in `uprobe:libc:malloc` or `uprobe:/bin/bash:readline`");
     };
+    if is_pattern(binary) {
+        let mut any = false;
+        for path in resolver.facts.files(binary) {
+            let file = resolver.facts.executable(&path).ok();
+            if file.is_some_and(|file| places(&*file, &function, quoted).is_ok_and(|found| !found.is_empty())) {
+                any = true;
+                in_file(resolver, point, draft, exit, (&path, &function, quoted));
+            }
+        }
+        if !any {
+            resolver.no_match(point);
+        }
+        return;
+    }
+    in_file(resolver, point, draft, exit, (binary, &function, quoted));
+}
+
+/// Sets probes in one file: its name, the function, and whether that stands in quotes.
+fn in_file(
+    resolver: &mut Resolver<'_>,
+    point: &Point<'_>,
+    draft: &mut Draft,
+    exit: bool,
+    (binary, function, quoted): (&str, &str, bool),
+) {
     let Some(file) = resolver.executable(point, binary) else { return };
-    let mut found = match places(&*file, &function, quoted) {
+    let mut found = match places(&*file, function, quoted) {
         Ok(found) => found,
         Err(problem) => return resolver.unreadable(point, &problem),
     };
@@ -69,7 +94,7 @@ fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mut Draft, ex
         }
         resolver.left_out(point, name, reason, more.len());
     }
-    if found.is_empty() && is_pattern(&function) {
+    if found.is_empty() && is_pattern(function) {
         return resolver.no_match(point);
     }
     if found.is_empty() {

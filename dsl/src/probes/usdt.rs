@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::uprobe::Target;
 use super::{Draft, Point, Resolver, Site, is_pattern, matches, unquoted};
-use crate::facts::KernelFacts;
+use crate::facts::{KernelFacts, Note};
 use crate::registers;
 
 /// Where an argument of a static probe is.
@@ -46,6 +46,31 @@ pub(super) fn resolve(resolver: &mut Resolver<'_>, point: &Point<'_>, draft: &mu
             return resolver.malformed(point, "expected `usdt:BINARY:PROVIDER:NAME`", help);
         }
     };
+    if is_pattern(binary) {
+        let wanted = |note: &Note| matches(provider, &note.provider) && matches(name, &note.name);
+        let mut any = false;
+        for path in resolver.facts.files(binary) {
+            let notes = resolver.facts.executable(&path).and_then(|file| file.notes());
+            if notes.is_ok_and(|notes| notes.iter().any(wanted)) {
+                any = true;
+                in_file(resolver, point, draft, (&path, provider, name));
+            }
+        }
+        if !any {
+            resolver.no_match(point);
+        }
+        return;
+    }
+    in_file(resolver, point, draft, (binary, provider, name));
+}
+
+/// Sets probes in one file: its name, the provider and the name of the probe.
+fn in_file(
+    resolver: &mut Resolver<'_>,
+    point: &Point<'_>,
+    draft: &mut Draft,
+    (binary, provider, name): (&str, &str, &str),
+) {
     let Some(file) = resolver.executable(point, binary) else { return };
     let notes = match file.notes() {
         Ok(notes) => notes,

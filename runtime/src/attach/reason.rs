@@ -26,6 +26,9 @@ pub fn reason(site: &Site, error: &io::Error) -> Option<&'static str> {
         (Site::Tracepoint { .. }, libc::E2BIG) => {
             Some("the kernel runs no more than 64 programs at a tracepoint: several clauses can be one, with `if`")
         }
+        (Site::RawTracepoint { .. }, libc::EINVAL) => {
+            Some("the script reads an argument that the tracepoint does not have: `scope -lv 'rt:NAME'` lists them")
+        }
         (_, libc::EMFILE) => Some("too many open files: `ulimit -n 65536` allows more"),
         _ => None,
     }

@@ -7,6 +7,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use scope_dsl::probes::{is_pattern, matches};
+
 use super::BinaryError;
 use super::cache::libraries;
 
@@ -38,6 +40,35 @@ pub fn find(name: &str) -> Result<PathBuf, BinaryError> {
             directories.join(", "),
         ),
     })
+}
+
+/// The files whose paths match a pattern, of which each part between slashes is looked for by itself; in order.
+#[must_use]
+pub fn files(pattern: &str) -> Vec<String> {
+    let join = |directory: &str, name: &str| match directory {
+        "" | "/" => format!("{directory}{name}"),
+        directory => format!("{directory}/{name}"),
+    };
+    let mut found = vec![if pattern.starts_with('/') { "/".to_owned() } else { String::new() }];
+    for part in pattern.split('/').filter(|part| !part.is_empty()) {
+        let mut next = Vec::new();
+        for directory in &found {
+            if !is_pattern(part) {
+                next.push(join(directory, part));
+                continue;
+            }
+            let entries =
+                fs::read_dir(if directory.is_empty() { "." } else { directory }).into_iter().flatten().flatten();
+            let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+            next.extend(names.filter(|name| matches(part, name)).map(|name| join(directory, &name)));
+        }
+        found = next;
+    }
+    // So that what has no slash is taken for a path, not for a name.
+    let path = |path: String| if path.contains('/') { path } else { format!("./{path}") };
+    let mut found = found.into_iter().filter(|path| Path::new(path).is_file()).map(path).collect::<Vec<_>>();
+    found.sort_unstable();
+    found
 }
 
 fn program(name: &str, path: &OsStr) -> Option<PathBuf> {

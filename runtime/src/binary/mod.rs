@@ -23,7 +23,7 @@ use object::{NativeEndian, elf};
 
 use contents::Contents;
 pub use error::BinaryError;
-pub use find::find;
+pub use find::{files, find};
 use headers::{Headers, Segment};
 pub use notes::Note;
 pub use symbols::Function;

@@ -9,6 +9,7 @@ use scope_dsl::facts::{Compat, CompatFlag, Executable, KernelFacts, KernelFuncti
 use scope_dsl::probes::iter::PREFIX;
 
 use super::{btf, executable, process, syscalls, tracefs::Tracefs};
+use crate::binary;
 use crate::names::{cgroups, signals};
 use crate::symbols::KernelSymbols;
 
@@ -126,6 +127,10 @@ impl KernelFacts for LiveFacts<'_> {
         let kinds = btf.func_names().filter_map(|name| name.strip_prefix(PREFIX));
         // Other functions have such names, too; what an iterator's program is given has a struct.
         kinds.filter(|kind| btf.find_struct(&format!("{PREFIX}_{kind}")).is_some()).map(str::to_owned).collect()
+    }
+
+    fn files(&self, pattern: &str) -> Vec<String> {
+        binary::files(pattern)
     }
 
     fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String> {

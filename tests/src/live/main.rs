@@ -76,6 +76,7 @@ const TESTS: &[Test] = tests! {
         raw_tracepoints_have_arguments_by_name
         tracepoints_of_one_clause_share_a_program
         probes_can_be_given_a_name
+        patterns_choose_files_too
         a_program_that_was_replaced_is_told
         uprobes_of_one_process_count_it_alone
         a_function_is_the_same_at_all_its_probes

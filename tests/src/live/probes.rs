@@ -371,3 +371,13 @@ pub fn what_would_end_the_process_is_refused() -> Result<(), Failed> {
         ran.stderr.contains("it throws exceptions") && ran.stderr.contains("`scope --unsafe` sets it all the same");
     check(here || ran.stderr.contains("no program or library is called `libstdc++`"), || ran.stderr)
 }
+
+pub fn patterns_choose_files_too() -> Result<(), Failed> {
+    let own = std::env::current_exe()?;
+    let directory = own.parent().ok_or("it lies in a directory")?.display();
+    let ran =
+        script(&format!("usdt:{directory}/liv?:sc*:tick /pid == cpid/ {{ @[probe] = count(); }}"), &["ticks", "50"])?;
+    same(ran.value(&format!("@[usdt:{}:scope:tick]: ", own.display()))?, "50")?;
+    let none = run(&["-e", "uprobe:/nowhere/*/at:all { @ = count(); }"]);
+    check(none.status == 2 && none.stderr.contains("no uprobe matches `uprobe:/nowhere/*/at:all`"), || none.stderr)
+}
