@@ -77,6 +77,8 @@ pub trait Executable {
     fn demangled(&self, name: &str) -> String;
     /// Whether a probe can be set at an offset, so many bytes behind a function's first instruction; if not, why.
     fn can_probe(&self, offset: u64, inside: u64) -> Result<(), &'static str>;
+    /// Whether a static probe can be set at an offset; if not, why.
+    fn can_probe_note(&self, offset: u64) -> Result<(), &'static str>;
     /// What harm a probe does to the process where functions return, if any is known.
     fn harm_at_returns(&self) -> Option<&'static str>;
     /// All static probes.

@@ -177,6 +177,10 @@ impl Executable for RecordedFile {
         }
     }
 
+    fn can_probe_note(&self, _offset: u64) -> Result<(), &'static str> {
+        Ok(())
+    }
+
     fn harm_at_returns(&self) -> Option<&'static str> {
         None
     }

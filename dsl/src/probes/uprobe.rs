@@ -245,7 +245,7 @@ impl Resolver<'_> {
     }
 
     /// Warns that of many probes some are not set.
-    fn left_out(&mut self, point: &Point<'_>, name: &str, reason: &str, others: usize) {
+    pub(super) fn left_out(&mut self, point: &Point<'_>, name: &str, reason: &str, others: usize) {
         let others = if others == 0 { String::new() } else { format!(" and {others} more") };
         let title = format!("`{name}`{others} can't be probed");
         self.errors.push(Diagnostic::warning("W0009", point.written.span, title, reason.to_owned()));

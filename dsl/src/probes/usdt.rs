@@ -89,6 +89,17 @@ fn in_file(
         let list = if list.is_empty() { "none in it".to_owned() } else { list.join(", ") };
         return resolver.unknown(point, &label, name, notes.iter().map(|note| note.name.as_str()), &list);
     }
+    let mut refused = Vec::new();
+    let may = |note: &&&Note| {
+        file.can_probe_note(note.offset).map_err(|reason| refused.push((note.name.clone(), reason))).is_ok()
+    };
+    let found = found.iter().filter(may).copied().collect::<Vec<_>>();
+    if let [(name, reason), more @ ..] = refused.as_slice() {
+        if found.is_empty() {
+            return resolver.unreadable(point, reason);
+        }
+        resolver.left_out(point, name, reason, more.len());
+    }
     // Where the arguments lie in the same places, one program serves.
     let mut sites = Vec::<(&str, Vec<Target>)>::new();
     for note in found {

@@ -29,12 +29,26 @@ impl Binary {
         }
         can_step(&code[inside as usize..])
     }
+
+    /// Whether the kernel would put a call in place of the instruction at an offset, which lies in the middle of a function: a
+    /// call overwrites what a function may keep below its stack (`Documentation/arch/x86`, the red zone of the ABI).
+    pub fn would_call(&self, offset: u64) -> bool {
+        cfg!(target_arch = "x86_64") && self.contents.read(offset, NOP5.len() as u64).is_some_and(|code| *code == NOP5)
+    }
 }
+
+/// The instruction in whose place the kernel puts a call, from Linux 6.18 on (`can_optimize`, `arch/x86/kernel/uprobes.c`).
+const NOP5: [u8; 5] = [0x0f, 0x1f, 0x44, 0, 0];
 
 /// Whether the kernel can step over the instruction that code begins with. It looks at its opcode alone: that of a vector's
 /// instruction, which means something else, it takes for what it would be without its prefix, a jump for example
 /// (`uprobe_init_insn`, `branch_setup_xol_ops`, `push_setup_xol_ops`, `arch/x86/kernel/uprobes.c`).
 fn can_step(code: &[u8]) -> Result<(), &'static str> {
+    if let [0x9c, ..] | [0x66, 0x9c, ..] = *code {
+        return Err(
+            "it saves the flags, and with them the one that the kernel steps by: the process would be ended by it",
+        );
+    }
     let (opcode, vector) = match *code {
         [0xc5, _, opcode, ..] | [0xc4, _, _, opcode, ..] | [0x62, _, _, _, opcode, ..] => (opcode, true),
         [opcode, ..] => (opcode, false),
@@ -94,6 +108,9 @@ mod tests {
         // vpbroadcastb %esi, %ymm17 would be jumped from; vandps is no push.
         for code in [&[0x62, 0xe2, 0x7d, 0x28, 0x7a, 0xce][..], &[0xc5, 0xf8, 0x54, 0xc1]] {
             assert!(can_step(code).is_err_and(|reason| reason.contains("go wrong")), "{code:x?}");
+        }
+        for code in [&[0x9c][..], &[0x66, 0x9c]] {
+            assert!(can_step(code).is_err_and(|reason| reason.contains("saves the flags")), "{code:x?}");
         }
         for code in [&[0xf0, 0x0f, 0xb1, 0x0a][..], &[0xc5, 0xf9, 0x6e, 0xc6], &[0xcc], &[0xf4]] {
             assert!(can_step(code).is_err_and(|reason| reason.contains("step over")), "{code:x?}");

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::env::{self, consts::ARCH};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use scope_dsl::probes::{is_pattern, matches};
@@ -39,6 +39,30 @@ pub fn find(name: &str) -> Result<PathBuf, BinaryError> {
             "there is neither a program {name} in $PATH nor {name}, lib{name}.so* or {name}.so* in {CACHE}, {}",
             directories.join(", "),
         ),
+    })
+}
+
+/// Finds a program or library as a process sees it that has another root, or other mounts, than we have: by its path there, or
+/// by the name of a library or program that it has mapped. `None` if the process sees what we see, or has nothing of the name.
+#[must_use]
+pub fn find_for(name: &str, pid: u32) -> Option<PathBuf> {
+    let same = |what: &str| {
+        let of = |who: &str| fs::metadata(format!("/proc/{who}/{what}")).ok().map(|about| (about.dev(), about.ino()));
+        of("self") == of(&pid.to_string())
+    };
+    if same("root") && same("ns/mnt") {
+        return None;
+    }
+    let there = |path: &str| Some(PathBuf::from(format!("/proc/{pid}/root{path}"))).filter(|path| path.is_file());
+    if name.contains('/') {
+        return there(name).filter(|_| name.starts_with('/'));
+    }
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let mapped = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    let known = mapped.filter_map(|path| Some((nearness(Path::new(path).file_name()?, name)?, path)));
+    // A path is told as it is from our root, if it can be reached from there, else as it is in the process's mounts.
+    known.min().and_then(|(_, path)| {
+        Some(PathBuf::from(path)).filter(|path| same("ns/mnt") && path.is_file()).or_else(|| there(path))
     })
 }
 

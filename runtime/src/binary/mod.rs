@@ -23,7 +23,7 @@ use object::{NativeEndian, elf};
 
 use contents::Contents;
 pub use error::BinaryError;
-pub use find::{files, find};
+pub use find::{files, find, find_for};
 use headers::{Headers, Segment};
 pub use notes::Note;
 pub use symbols::Function;

@@ -134,7 +134,7 @@ fn run(args: &Args) -> Result<u8, Failure> {
         }
         _ => None,
     };
-    let facts = LiveFacts::new(tracefs.as_ref().ok());
+    let facts = LiveFacts::new(tracefs.as_ref().ok()).seen_by(args.pid);
     let options = Options {
         rewrite: !args.no_rewrite,
         pid: args.pid.filter(|_| !args.follow && process::pid_level() == 0),

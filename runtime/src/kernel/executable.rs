@@ -13,12 +13,13 @@ struct File {
     binary: Binary,
 }
 
-/// Opens what a name leads to.
+/// Opens what a name leads to, as a process sees it if one is given.
 ///
 /// # Errors
 /// Why it can't be read, in words.
-pub fn open(name: &str) -> Result<Rc<dyn Executable>, String> {
-    let opened = binary::find(name).and_then(|path: PathBuf| Binary::open(&path));
+pub fn open(name: &str, pid: Option<u32>) -> Result<Rc<dyn Executable>, String> {
+    let seen = pid.and_then(|pid| binary::find_for(name, pid));
+    let opened = seen.map_or_else(|| binary::find(name), Ok).and_then(|path: PathBuf| Binary::open(&path));
     let binary = opened.map_err(|error| error.to_string())?;
     Ok(Rc::new(File { path: binary.path().to_string_lossy().into_owned(), binary }))
 }
@@ -50,7 +51,19 @@ impl Executable for File {
     }
 
     fn can_probe(&self, offset: u64, inside: u64) -> Result<(), &'static str> {
-        self.binary.can_probe(offset, inside)
+        self.binary.can_probe(offset, inside)?;
+        if inside > 0 { self.can_probe_note(offset) } else { Ok(()) }
+    }
+
+    fn can_probe_note(&self, offset: u64) -> Result<(), &'static str> {
+        /// Since then the kernel makes calls of some probes.
+        const CALLS: (u32, u32) = (6, 18);
+        match super::release() >= CALLS && self.binary.would_call(offset) {
+            true => {
+                Err("this kernel would make a call of it, which overwrites what its function may keep below the stack")
+            }
+            false => Ok(()),
+        }
     }
 
     fn harm_at_returns(&self) -> Option<&'static str> {

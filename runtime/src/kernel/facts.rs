@@ -21,6 +21,8 @@ pub struct LiveFacts<'a> {
     cpus: OnceCell<u32>,
     functions: OnceCell<Vec<KernelFunction>>,
     symbols: KernelSymbols,
+    /// The process that is watched: names of programs and libraries mean what it sees.
+    process: Option<u32>,
 }
 
 impl<'a> LiveFacts<'a> {
@@ -34,7 +36,14 @@ impl<'a> LiveFacts<'a> {
             cpus: OnceCell::new(),
             functions: OnceCell::new(),
             symbols: KernelSymbols::default(),
+            process: None,
         }
+    }
+
+    /// Has names of programs and libraries mean what a process sees.
+    #[must_use]
+    pub fn seen_by(self, process: Option<u32>) -> LiveFacts<'a> {
+        LiveFacts { process, ..self }
     }
 }
 
@@ -134,6 +143,6 @@ impl KernelFacts for LiveFacts<'_> {
     }
 
     fn executable(&self, name: &str) -> Result<Rc<dyn Executable>, String> {
-        executable::open(name)
+        executable::open(name, self.process)
     }
 }

@@ -47,6 +47,15 @@ pub fn run(arguments: &[OsString]) {
         "timed" => timed(number),
         "tun" => (0..number).for_each(|_| drop(std::fs::File::open("/dev/net/tun"))),
         "unshared" => unshared(number),
+        "waitticks" => {
+            println!("waiting");
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            (0..number).for_each(|number| {
+                tick(number);
+                // SAFETY: it takes nothing and changes nothing but its own state.
+                std::hint::black_box(unsafe { libc::rand() });
+            });
+        }
         "waiting" => waiting(number),
         "watched" => watched(number),
         "status" => std::process::exit(number as i32),

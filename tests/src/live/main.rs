@@ -62,6 +62,7 @@ const TESTS: &[Test] = tests! {
         arguments_of_a_set
         userspace_clauses_read_the_maps
         userspace_clauses_read_the_kernels_memory
+        fast_intervals_lose_no_tick
         variables_of_a_cpu
         allocation_flags_have_the_kernels_names
         a_signal_to_a_thread
@@ -76,6 +77,7 @@ const TESTS: &[Test] = tests! {
         raw_tracepoints_have_arguments_by_name
         tracepoints_of_one_clause_share_a_program
         probes_can_be_given_a_name
+        names_mean_what_the_process_sees
         patterns_choose_files_too
         a_program_that_was_replaced_is_told
         uprobes_of_one_process_count_it_alone

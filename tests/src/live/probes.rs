@@ -381,3 +381,60 @@ pub fn patterns_choose_files_too() -> Result<(), Failed> {
     let none = run(&["-e", "uprobe:/nowhere/*/at:all { @ = count(); }"]);
     check(none.status == 2 && none.stderr.contains("no uprobe matches `uprobe:/nowhere/*/at:all`"), || none.stderr)
 }
+
+pub fn names_mean_what_the_process_sees() -> Result<(), Failed> {
+    // A process with a root of its own, where a program of ours has a name that nothing has here.
+    let root = std::env::temp_dir().join(format!("scope-root-{}", std::process::id()));
+    std::fs::create_dir_all(&root)?;
+    let own = std::env::current_exe()?;
+    for directory in ["bin", "lib", "lib64", "usr", "proc"] {
+        std::fs::create_dir_all(root.join(directory))?;
+    }
+    std::fs::copy(&own, root.join("bin/inside"))?;
+    // The same libraries, by name.
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let mapped =
+        maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..])).filter(|path| path.contains(".so"));
+    for path in mapped {
+        let to = root.join(&path[1..]);
+        std::fs::create_dir_all(to.parent().ok_or("a library lies in a directory")?)?;
+        std::fs::copy(path, to)?;
+    }
+    let loader = "lib64/ld-linux-x86-64.so.2";
+    std::fs::copy(format!("/{loader}"), root.join(loader))?;
+    let mut command = std::process::Command::new("/bin/inside");
+    command.args(["load", "waitticks", "200"]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let to = std::ffi::CString::new(root.to_string_lossy().as_bytes())?;
+    // SAFETY: calls that are allowed between fork and exec.
+    unsafe {
+        std::os::unix::process::CommandExt::pre_exec(&mut command, move || {
+            if libc::chroot(to.as_ptr()) == 0 && libc::chdir(c"/".as_ptr()) == 0 {
+                Ok(())
+            } else {
+                Err(std::io::Error::last_os_error())
+            }
+        });
+    }
+    let mut load = command.spawn()?;
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(load.stdout.take().ok_or("no output")?),
+        &mut String::new(),
+    )?;
+    let pid = load.id().to_string();
+    let mut tracer =
+        scope(&["-p", &pid, "-e", "usdt:/bin/inside:scope:tick { @ = count(); } uprobe:libc:rand { @r = count(); }"])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()?;
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(tracer.stderr.take().ok_or("no errors")?),
+        &mut String::new(),
+    )?;
+    drop(load.stdin.take());
+    let ran = super::run::finished(tracer.wait_with_output());
+    load.wait()?;
+    std::fs::remove_dir_all(&root)?;
+    ran.succeeded()?;
+    same(ran.value("@: ")?, "200")?;
+    same(ran.value("@r: ")?, "200")
+}

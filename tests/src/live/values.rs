@@ -236,6 +236,16 @@ pub fn deep_expressions_and_many_variables() -> Result<(), Failed> {
     same(ran.value("@: ")?, "0")
 }
 
+pub fn fast_intervals_lose_no_tick() -> Result<(), Failed> {
+    let ran = run(&["-e", "i:us:200 { @fast++; } i:hz:1000 { @slow++; } i:ms:1000 { exit(); }"]);
+    ran.succeeded()?;
+    let (fast, slow) = (ran.value("@fast: ")?.parse::<u32>()?, ran.value("@slow: ")?.parse::<u32>()?);
+    // The second that is counted may end a little late.
+    check((4900..5500).contains(&fast) && (980..1100).contains(&slow), || {
+        format!("{fast} and {slow} ticks in a second")
+    })
+}
+
 pub fn userspace_clauses_read_the_kernels_memory() -> Result<(), Failed> {
     let ran = run(&[
         "-e",
