@@ -77,16 +77,11 @@ fn in_file(
     }
     let not_here = if exit { not_at_returns(&*file) } else { HashMap::new() };
     let mut refused = Vec::new();
-    found.retain(|place| match file.can_probe(place.offset, place.inside) {
-        _ if not_here.contains_key(&place.offset) => {
-            refused.push((place.name.clone(), not_here[&place.offset]));
-            false
-        }
-        Err(reason) => {
-            refused.push((place.name.clone(), reason));
-            false
-        }
-        Ok(()) => true,
+    found.retain(|place| {
+        let at_return = not_here.get(&place.offset).copied();
+        let reason = at_return.or_else(|| file.can_probe(place.offset, place.inside).err());
+        refused.extend(reason.map(|reason| (place.name.clone(), reason)));
+        reason.is_none()
     });
     if let [(name, reason), more @ ..] = refused.as_slice() {
         if found.is_empty() {
@@ -102,10 +97,10 @@ fn in_file(
         let list = format!("those that `scope -l '{}:{binary}:*'` lists", point.provider);
         let label = format!("{} has no such function", file.path());
         let known = names.iter().map(|known| known.name.as_str());
-        let mut error = Resolver::unknown_error(point, &label, &function, known, &list);
+        let mut error = Resolver::unknown_error(point, &label, function, known, &list);
         // Since glibc 2.34 the functions of its other libraries are in libc, and those are empty.
         let libc = resolver.facts.executable("libc").ok().filter(|libc| libc.path() != file.path());
-        if libc.is_some_and(|libc| libc.function(&function).is_ok_and(|found| found.is_some())) {
+        if libc.is_some_and(|libc| libc.function(function).is_ok_and(|found| found.is_some())) {
             error = error.help(format!("libc has it: `{}:libc:{function}`", point.provider));
         }
         return resolver.missing(error);
