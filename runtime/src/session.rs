@@ -171,6 +171,8 @@ pub struct Ends {
     pub command: Option<Child>,
     /// It ends with this process.
     pub process: Option<OwnedFd>,
+    /// The number of the process that is watched: its addresses keep their names after its end.
+    pub watched: Option<u32>,
 }
 
 /// How a trace ended.
@@ -281,7 +283,11 @@ impl Built {
         let waits = attached || !timers.is_empty() || !of_script.is_empty() || ends.command.is_some();
         // On a thread of its own: the records of many objects come while they are still gone through.
         let mut walk = (!iterators.is_empty()).then(|| tokio::task::spawn_blocking(|| walk(iterators)));
-        let mut noted = Noted::new(&self.program);
+        let whose = ends.watched.or_else(|| ends.command.as_ref().map(Child::id));
+        let mut noted = Noted::new(&self.program, whose);
+        if noted.due().is_some() {
+            self.stage.look_for_processes(&mut noted);
+        }
         let mut wait = SHORTEST_WAIT;
         let mut reported = Instant::now();
         self.stage.flush();

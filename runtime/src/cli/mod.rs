@@ -314,7 +314,7 @@ fn trace(args: &Args, built: Built, started: Option<Started>, tracefs: Option<&T
         Some(started) => Some(started.run().map_err(|error| failure(format!("starting the command: {error}")))?),
         None => None,
     };
-    let outcome = attached.run(Ends { command, process }).map_err(|error| explain(&error, args))?;
+    let outcome = attached.run(Ends { command, process, watched: args.pid }).map_err(|error| explain(&error, args))?;
     match outcome.broken {
         Some(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Failure::Silent),
         Some(error) => return Err(failure(format!("the trace broke off: {error}"))),

@@ -77,6 +77,7 @@ const TESTS: &[Test] = tests! {
         raw_tracepoints_have_arguments_by_name
         tracepoints_of_one_clause_share_a_program
         probes_can_be_given_a_name
+        what_has_exited_keeps_its_names
         names_mean_what_the_process_sees
         patterns_choose_files_too
         a_program_that_was_replaced_is_told

@@ -438,3 +438,30 @@ pub fn names_mean_what_the_process_sees() -> Result<(), Failed> {
     same(ran.value("@: ")?, "200")?;
     same(ran.value("@r: ")?, "200")
 }
+
+pub fn what_has_exited_keeps_its_names() -> Result<(), Failed> {
+    // It calls the function and ends at once: what is shown of it is shown behind its end.
+    let own = super::run::load_command(&["waiting", "4"]);
+    let mut command = std::process::Command::new(&own[0]);
+    let mut load =
+        command.args(&own[1..]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn()?;
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(load.stdout.take().ok_or("no output")?),
+        &mut String::new(),
+    )?;
+    let text = "uprobe:libc:rand { @[ustack(1)] = count(); printf(\"%s\\n\", usym(reg(\"ip\"))); }";
+    let mut tracer = scope(&["-p", &load.id().to_string(), "-e", text])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()?;
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(tracer.stderr.take().ok_or("no errors")?),
+        &mut String::new(),
+    )?;
+    drop(load.stdin.take());
+    let ran = super::run::finished(tracer.wait_with_output());
+    load.wait()?;
+    ran.succeeded()?;
+    same(ran.stdout.lines().filter(|line| *line == "rand").count(), 4)?;
+    check(ran.stdout.contains("    rand+0\n]: 4\n"), || ran.stdout.clone())
+}
