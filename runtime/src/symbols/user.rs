@@ -20,8 +20,9 @@ use super::{Place, Symbol};
 /// How many processes are remembered.
 const PROCESSES: usize = 512;
 
-/// How long a process's regions are taken to be all there are: code of its own making has none, and would have them
-/// read for every address.
+/// How long a process's regions are taken to be all there are, at first and at most: it may just have begun, but code of its own
+/// making has none, and would have them read for every address.
+const LEAST_PATIENCE: Duration = Duration::from_millis(1);
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The symbols of processes, of those too that have exited since they were noted.
@@ -41,6 +42,8 @@ struct Process {
     /// Its regions by address, with what is mapped there.
     regions: Vec<(Region, Option<Rc<Module>>)>,
     read: Instant,
+    /// How long after that they are read again for an address that lies in none.
+    patience: Duration,
     used: u64,
 }
 
@@ -66,7 +69,8 @@ impl UserSymbols {
         });
         let regions = regions.collect();
         self.uses += 1;
-        let process = Process { regions, read: Instant::now(), used: self.uses };
+        let patience = self.processes.get(&pid).map_or(LEAST_PATIENCE, |known| known.patience);
+        let process = Process { regions, read: Instant::now(), patience, used: self.uses };
         if self.processes.len() >= PROCESSES && !self.processes.contains_key(&pid) {
             self.forget_one();
         }
@@ -95,10 +99,11 @@ impl UserSymbols {
             None => true,
             Some(process) if process.find(address).is_some() => false,
             // It may have mapped more since.
-            Some(process) if process.read.elapsed() <= FRESH => false,
+            Some(process) if process.read.elapsed() <= process.patience => false,
             Some(process) => {
-                // Even if there is nothing to read any more.
+                // Even if there is nothing to read any more. What stays unknown is asked for less and less often.
                 process.read = Instant::now();
+                process.patience = (process.patience * 2).min(FRESH);
                 true
             }
         };
@@ -252,7 +257,8 @@ mod tests {
             if symbols.processes.len() >= PROCESSES {
                 symbols.forget_one();
             }
-            let process = Process { regions: Vec::new(), read: Instant::now(), used: symbols.uses - 1 };
+            let process =
+                Process { regions: Vec::new(), read: Instant::now(), patience: LEAST_PATIENCE, used: symbols.uses - 1 };
             symbols.processes.insert(u32::MAX - pid, process);
         }
         assert_eq!(symbols.processes.len(), PROCESSES);
