@@ -88,16 +88,17 @@ fn run(which: Which, script: &str) -> Result<Run> {
         Which::Scope => Box::new(child.stderr.take().expect("it is piped")),
         Which::Bpftrace => Box::new(child.stdout.take().expect("it is piped")),
     };
-    let mut line = String::new();
-    BufReader::new(said).read_line(&mut line)?;
+    // Of probes that can't be set it is warned first.
+    let lines = BufReader::new(said).lines().map_while(Result::ok);
+    let line = lines.into_iter().find(|line| line.starts_with("Attach")).unwrap_or_default();
     if which == Which::Bpftrace {
         // Until its probes are there, a signal would end it at once.
         wait_until_attached(child.id());
     }
     let attached = start.elapsed().as_secs_f64() * 1e3;
-    if !line.starts_with("Attach") {
+    if line.is_empty() {
         _ = child.kill();
-        bail!("{which:?} failed on {script}: {line}");
+        bail!("{which:?} did not attach {script}");
     }
     let end = Instant::now();
     // SAFETY: a signal to our own child.
