@@ -258,7 +258,7 @@ fn unaliased(point: &Name) -> (Option<String>, Name) {
     let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match point.text.split_once('=').filter(|(alias, _)| is_name(alias)) {
         Some((alias, rest)) => {
-            let span = Span::new(point.span.end - rest.len(), point.span.end);
+            let span = Span::new(point.span.end.saturating_sub(rest.len()), point.span.end);
             (Some(alias.to_owned()), Name { text: rest.to_owned(), span })
         }
         None => (None, point.clone()),
