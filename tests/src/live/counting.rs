@@ -1,11 +1,10 @@
 //! Counts are exact, whichever way a clause is attached.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
 use libtest_mimic::Failed;
 
-use super::run::{check, finished, json, load_command, of_type, run, same, scope, script, with_load};
+use super::run::{
+    check, finished, json, load_command, of_type, on_waiting, run, same, scope, script, waiting, with_load,
+};
 
 const CALLS: &str = "100000";
 
@@ -211,24 +210,9 @@ pub fn only_a_cgroup_or_a_namespace_is_seen() -> Result<(), Failed> {
     check(missing.status == 2 && missing.stderr.contains("there is no cgroup"), || missing.stderr)?;
     // A process of a namespace of its own waits until it is watched.
     let own = load_command(&["unshared", "200"]);
-    let mut load =
-        std::process::Command::new(&own[0]).args(&own[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut pid = String::new();
-    BufReader::new(load.stdout.take().ok_or("no output")?).read_line(&mut pid)?;
-    let mut tracer = scope(&[
-        "--pidns",
-        pid.trim(),
-        "-e",
-        "sys_enter_getppid { @ = count(); } sys_exit_getppid /@ >= 200/ { exit(); }",
-    ])
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()?;
-    let mut said = String::new();
-    BufReader::new(tracer.stderr.take().ok_or("no errors")?).read_line(&mut said)?;
-    drop(load.stdin.take());
-    let ran = finished(tracer.wait_with_output());
-    load.wait()?;
+    let (load, pid) = waiting(std::process::Command::new(&own[0]).args(&own[1..]))?;
+    let counted = "sys_enter_getppid { @ = count(); } sys_exit_getppid /@ >= 200/ { exit(); }";
+    let ran = on_waiting(&["--pidns", pid.trim(), "-e", counted], vec![load])?;
     ran.succeeded()?;
     same(ran.value("@: ")?, "200")?;
     let missing = run(&["--pidns", "999999", "-e", text]);

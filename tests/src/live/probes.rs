@@ -1,8 +1,10 @@
 //! The kinds of probes, one test or more for each.
 
+use std::process::Command;
+
 use libtest_mimic::Failed;
 
-use super::run::{check, run, same, scope, script};
+use super::run::{check, load_command, on_waiting, run, same, scope, script, waiting};
 
 pub fn a_profile_samples_by_time() -> Result<(), Failed> {
     let ran = script(
@@ -301,33 +303,13 @@ pub fn a_program_that_was_replaced_is_told() -> Result<(), Failed> {
 
 pub fn uprobes_of_one_process_count_it_alone() -> Result<(), Failed> {
     // Two processes call the same function; a probe that is set for one counts what its threads do, and nothing else.
-    let own = super::run::load_command(&["waiting", "300"]);
-    let start = || {
-        let mut command = std::process::Command::new(&own[0]);
-        command.args(&own[1..]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn()
-    };
-    let (mut watched, mut other) = (start()?, start()?);
     // Both are past their own beginning, which calls the function, too.
-    for load in [&mut watched, &mut other] {
-        std::io::BufRead::read_line(
-            &mut std::io::BufReader::new(load.stdout.take().ok_or("no output")?),
-            &mut String::new(),
-        )?;
-    }
+    let own = load_command(&["waiting", "300"]);
+    let (watched, _) = waiting(Command::new(&own[0]).args(&own[1..]))?;
+    let (other, _) = waiting(Command::new(&own[0]).args(&own[1..]))?;
     let pid = watched.id().to_string();
     let text = "uprobe:libc:rand { @[pid] = count(); } uprobe:libc:ran* { @pattern[pid, func] = count(); }";
-    let mut tracer = scope(&["-p", &pid, "-e", text])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()?;
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(tracer.stderr.take().ok_or("no errors")?),
-        &mut String::new(),
-    )?;
-    drop((other.stdin.take(), watched.stdin.take()));
-    let ran = super::run::finished(tracer.wait_with_output());
-    watched.wait()?;
-    other.wait()?;
+    let ran = on_waiting(&["-p", &pid, "-e", text], vec![other, watched])?;
     ran.succeeded()?;
     same(ran.value(&format!("@[{pid}]: "))?, "300")?;
     same(ran.value(&format!("@pattern[{pid}, rand]: "))?, "300")?;
@@ -402,8 +384,8 @@ pub fn names_mean_what_the_process_sees() -> Result<(), Failed> {
     }
     let loader = "lib64/ld-linux-x86-64.so.2";
     std::fs::copy(format!("/{loader}"), root.join(loader))?;
-    let mut command = std::process::Command::new("/bin/inside");
-    command.args(["load", "waitticks", "200"]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut command = Command::new("/bin/inside");
+    command.args(["load", "waitticks", "200"]);
     let to = std::ffi::CString::new(root.to_string_lossy().as_bytes())?;
     // SAFETY: calls that are allowed between fork and exec.
     unsafe {
@@ -415,24 +397,10 @@ pub fn names_mean_what_the_process_sees() -> Result<(), Failed> {
             }
         });
     }
-    let mut load = command.spawn()?;
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(load.stdout.take().ok_or("no output")?),
-        &mut String::new(),
-    )?;
+    let (load, _) = waiting(&mut command)?;
     let pid = load.id().to_string();
-    let mut tracer =
-        scope(&["-p", &pid, "-e", "usdt:/bin/inside:scope:tick { @ = count(); } uprobe:libc:rand { @r = count(); }"])
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()?;
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(tracer.stderr.take().ok_or("no errors")?),
-        &mut String::new(),
-    )?;
-    drop(load.stdin.take());
-    let ran = super::run::finished(tracer.wait_with_output());
-    load.wait()?;
+    let text = "usdt:/bin/inside:scope:tick { @ = count(); } uprobe:libc:rand { @r = count(); }";
+    let ran = on_waiting(&["-p", &pid, "-e", text], vec![load])?;
     std::fs::remove_dir_all(&root)?;
     ran.succeeded()?;
     same(ran.value("@: ")?, "200")?;
@@ -441,26 +409,10 @@ pub fn names_mean_what_the_process_sees() -> Result<(), Failed> {
 
 pub fn what_has_exited_keeps_its_names() -> Result<(), Failed> {
     // It calls the function and ends at once: what is shown of it is shown behind its end.
-    let own = super::run::load_command(&["waiting", "4"]);
-    let mut command = std::process::Command::new(&own[0]);
-    let mut load =
-        command.args(&own[1..]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn()?;
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(load.stdout.take().ok_or("no output")?),
-        &mut String::new(),
-    )?;
+    let own = load_command(&["waiting", "4"]);
+    let (load, _) = waiting(Command::new(&own[0]).args(&own[1..]))?;
     let text = "uprobe:libc:rand { @[ustack(1)] = count(); printf(\"%s\\n\", usym(reg(\"ip\"))); }";
-    let mut tracer = scope(&["-p", &load.id().to_string(), "-e", text])
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()?;
-    std::io::BufRead::read_line(
-        &mut std::io::BufReader::new(tracer.stderr.take().ok_or("no errors")?),
-        &mut String::new(),
-    )?;
-    drop(load.stdin.take());
-    let ran = super::run::finished(tracer.wait_with_output());
-    load.wait()?;
+    let ran = on_waiting(&["-p", &load.id().to_string(), "-e", text], vec![load])?;
     ran.succeeded()?;
     same(ran.stdout.lines().filter(|line| *line == "rand").count(), 4)?;
     check(ran.stdout.contains("    rand+0\n]: 4\n"), || ran.stdout.clone())

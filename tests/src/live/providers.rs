@@ -1,13 +1,12 @@
 //! Each provider, on whatever kernel this is: it counts what a load does, or is refused in words. What is counted is said in
 //! lines that `cargo xtask test` reads: over all kernels, none may be missing.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use libtest_mimic::Failed;
 use scope_dsl::probes::PROVIDERS;
 
-use super::run::{Ran, check, finished, load_command, run, same, scope, with_load};
+use super::run::{Ran, check, load_command, on_waiting, run, same, waiting, with_load};
 
 /// How a provider is tried: a script that counts into `@`, a load, and how often it is to count.
 struct Trial {
@@ -90,18 +89,11 @@ fn covered(provider: &str, ran: &Ran, count: &Count) -> Result<(), Failed> {
 pub fn a_watchpoint_counts_writes() -> Result<(), Failed> {
     const WRITES: &str = "500";
     let own = load_command(&["watched", WRITES]);
-    let mut load = Command::new(&own[0]).args(&own[1..]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut lines = BufReader::new(load.stdout.take().ok_or("no output")?).lines();
-    let address = lines.next().ok_or("no address")??;
+    let (load, address) = waiting(Command::new(&own[0]).args(&own[1..]))?;
+    let address = address.trim();
     let pid = load.id().to_string();
     let text = format!("watchpoint:{address}:8:w {{ @ = count(); @where[usermode, pid == {pid}] = count(); }}");
-    let mut tracer = scope(&["-p", &pid, "-e", &text]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let mut said = String::new();
-    BufReader::new(tracer.stderr.take().ok_or("no errors")?).read_line(&mut said)?;
-    drop(load.stdin.take());
-    let mut ran = finished(tracer.wait_with_output());
-    load.wait()?;
-    ran.stderr = said;
+    let ran = on_waiting(&["-p", &pid, "-e", &text], vec![load])?;
     covered("watchpoint", &ran, &Count::Nearly(500))?;
     if ran.status == 0 {
         same(ran.value("@where[true, 1]: ")?, ran.value("@: ")?)?;

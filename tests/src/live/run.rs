@@ -1,8 +1,9 @@
 //! Running `scope` beside a load.
 
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use libtest_mimic::Failed;
@@ -46,6 +47,33 @@ pub fn watching(arguments: &[&str], load: &[&str]) -> Result<Ran, Failed> {
     child.wait()?;
     ran.succeeded()?;
     Ok(ran)
+}
+
+/// Starts a program that says a line and then waits for the end of its input, with that line.
+pub fn waiting(command: &mut Command) -> Result<(Child, String), Failed> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let line = first_line(child.stdout.take())?;
+    Ok((child, line))
+}
+
+/// Runs `scope` on loads that wait until it has attached; of its errors the first line is kept, which says so.
+pub fn on_waiting(arguments: &[&str], mut loads: Vec<Child>) -> Result<Ran, Failed> {
+    let mut tracer = scope(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let stderr = first_line(tracer.stderr.take())?;
+    for load in &mut loads {
+        drop(load.stdin.take());
+    }
+    let ran = Ran { stderr, ..finished(tracer.wait_with_output()) };
+    for load in &mut loads {
+        load.wait()?;
+    }
+    Ok(ran)
+}
+
+fn first_line(pipe: Option<impl Read>) -> Result<String, Failed> {
+    let mut line = String::new();
+    BufReader::new(pipe.ok_or("no pipe")?).read_line(&mut line)?;
+    Ok(line)
 }
 
 /// Runs a script on a load; its status must be 0.
