@@ -126,16 +126,20 @@ const PIECE: u64 = 64;
 
 /// The cgroup of this process, 0 if it has none of version 2.
 fn cgroup_id_of_self() -> u64 {
-    let path = Cgroups::own().and_then(|path| Cgroups::default().directory(&path));
-    path.and_then(|path| cgroups::cgroup_id(&path.to_string_lossy())).unwrap_or(0)
+    Cgroups::own().map_or(0, |path| cgroup_id(&path))
 }
 
 /// The ancestor of this process's cgroup at a level, 0 if it lies not that deep.
 fn ancestor_of_self(level: u8) -> u64 {
     let own = Cgroups::own().unwrap_or_default();
     let parts = own.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>();
-    let path = parts.get(..level.into()).and_then(|parts| Cgroups::default().directory(&parts.join("/")));
-    path.and_then(|path| cgroups::cgroup_id(&path.to_string_lossy())).unwrap_or(0)
+    parts.get(..level.into()).map_or(0, |parts| cgroup_id(&parts.join("/")))
+}
+
+/// The cgroup of a path below the root that we see, 0 if there is none.
+fn cgroup_id(path: &str) -> u64 {
+    let directory = Cgroups::default().directory(path);
+    directory.and_then(|directory| cgroups::cgroup_id(&directory.to_string_lossy())).unwrap_or(0)
 }
 
 /// The machine's state for one run of a clause.

@@ -234,7 +234,8 @@ fn only(args: &Args, started: Option<u32>) -> Result<Only, Failure> {
     let cgroup = args.cgroup.as_ref().map(|path| Cgroups::default().find(path).map_err(mistake)).transpose()?;
     if cgroup.is_some_and(|found| found.level.is_none()) {
         complain(
-            "warning: scope runs in a namespace of cgroups, from where it can't be seen which cgroups lie below others:              only the cgroup itself is watched\n",
+            "warning: scope runs in a namespace of cgroups, from where it can't be seen which cgroups lie below others: \
+             only the cgroup itself is watched\n",
         );
     }
     let cgroup = cgroup.map(|found| (found.id, found.level));

@@ -38,7 +38,7 @@ fn link(
 pub fn attach_raw_tracepoint(program: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     let name = CString::new(name)?;
     let mut attr = attr();
-    // SAFETY: as in `update`.
+    // SAFETY: as in `link`; the name outlives the call.
     let open = unsafe { &mut attr.raw_tracepoint };
     open.name = name.as_ptr() as u64;
     open.prog_fd = program.as_raw_fd() as u32;

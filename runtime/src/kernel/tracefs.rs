@@ -83,7 +83,7 @@ impl Tracefs {
     /// Whether the kernel can trace functions.
     #[must_use]
     pub fn traces_functions(&self) -> bool {
-        self.root.join("available_filter_functions").exists()
+        self.root.join(FUNCTIONS).exists()
     }
 
     /// The text of a tracepoint's `format` file; `None` if there is no such tracepoint.

@@ -110,14 +110,8 @@ pub(super) fn untraceable(tracefs: &io::Result<Tracefs>) -> Option<(String, Stri
         Ok(tracefs) => tracefs.tracepoints().err()?,
         Err(error) => io::Error::new(error.kind(), error.to_string()),
     };
-    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
-    let mounted = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let place = mounted.into_iter().find_map(|parts| match parts.as_slice() {
-        [_, place, "tracefs", ..] => Some((*place).to_owned()),
-        _ => None,
-    });
     let reason = crate::cli::script::reason(&error);
-    Some(match (place, error.kind()) {
+    Some(match (mount_point("tracefs"), error.kind()) {
         (Some(place), io::ErrorKind::PermissionDenied) => (
             format!("tracefs is mounted at {place}, but can't be read: {reason}"),
             "run scope as root, or with CAP_DAC_READ_SEARCH".to_owned(),
@@ -163,15 +157,19 @@ fn lockdown() -> Row {
             Some(mode) => row(mode),
             None => row("unknown").because(format!("the kernel says: {modes}"), ""),
         },
-        Err(_) if !mounted("securityfs") => row("unknown")
+        Err(_) if mount_point("securityfs").is_none() => row("unknown")
             .because("securityfs is not mounted", "mount -t securityfs securityfs /sys/kernel/security tells it"),
         Err(_) => row("none"),
     }
 }
 
-fn mounted(kind: &str) -> bool {
+/// Where a kind of file system is mounted; `None` if it is not.
+fn mount_point(kind: &str) -> Option<String> {
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
-    mounts.lines().any(|line| line.split(' ').nth(2) == Some(kind))
+    mounts.lines().find_map(|line| match line.split(' ').collect::<Vec<_>>().as_slice() {
+        [_, place, this, ..] if *this == kind => Some((*place).to_owned()),
+        _ => None,
+    })
 }
 
 fn unprivileged_bpf() -> Row {
